@@ -1,0 +1,341 @@
+"""Values that move between modules. Units are part of the names; None means unknown, never 0."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+
+Role = Literal["system", "user", "assistant", "tool"]
+Preset = Literal["balanced", "quality", "fast", "cheap"]
+PriceBasis = Literal["listed", "estimated"]
+LatencyBasis = Literal["recorded", "published", "estimated"]
+
+
+class Task(StrEnum):
+    """What a prompt mainly asks of a model; the catalog's benchmark categories carry the same names."""
+
+    CODE = "code"
+    MATH = "math"
+    REASONING = "reasoning"
+    KNOWLEDGE = "knowledge"
+    INSTRUCTION_FOLLOWING = "instruction_following"
+    CREATIVE_WRITING = "creative_writing"
+    SUMMARIZATION = "summarization"
+    TRANSLATION = "translation"
+    CHAT = "chat"
+    AGENTIC = "agentic"
+    VISION = "vision"
+
+
+class Safety(StrEnum):
+    """Safety class of a prompt, found by rules; `GENERAL` is everything without a finding."""
+
+    GENERAL = "general"
+    SENSITIVE = "sensitive"
+    """Health, law, money, self-harm: answer with care."""
+    HARMFUL = "harmful"
+    """Asks for help with weapons, intrusion, abuse."""
+
+
+class Reason(StrEnum):
+    """Why a model was excluded from a decision."""
+
+    ROLE = "role"
+    CONTEXT_WINDOW = "context_window"
+    OUTPUT_LIMIT = "output_limit"
+    MODALITY = "modality"
+    TOOLS = "tools"
+    STRUCTURED_OUTPUT = "structured_output"
+    LICENCE = "licence"
+    NOT_ALLOWED = "not_allowed"
+    DENIED = "denied"
+    OVER_MAX_COST = "over_max_cost"
+    COST_UNKNOWN = "cost_unknown"
+    SAFETY = "safety"
+    NO_LIVE_PROVIDER = "no_live_provider"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    role: Role
+    text: str
+    n_images: int = 0
+    n_tool_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """What a person sent: the messages in order, the tools offered, and the output asked for."""
+
+    messages: tuple[Message, ...]
+    tool_names: tuple[str, ...] = ()
+    wants_json: bool = False
+    """True when the caller set a JSON response format; a wish written in the prompt is `Structure.asks_json`."""
+
+    @classmethod
+    def from_prompt(cls, prompt: str) -> "Conversation":
+        return cls(messages=(Message(role="user", text=prompt),))
+
+    @property
+    def last_user_text(self) -> str:
+        return next((m.text for m in reversed(self.messages) if m.role == "user"), "")
+
+    @property
+    def n_images(self) -> int:
+        return sum(message.n_images for message in self.messages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """Form of a prompt, independent of its language."""
+
+    has_code: bool = False
+    has_latex: bool = False
+    has_table: bool = False
+    asks_json: bool = False
+    has_url: bool = False
+    n_options: int = 0
+    """Lines that look like answer options, `A. …`, `(B) …`."""
+    n_numbers: int = 0
+    n_chars: int = 0
+    n_lines: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Personal data or a secret: its kind and place in the text of one message; never its content."""
+
+    kind: str
+    message_index: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptProfile:
+    """What reading found in a conversation."""
+
+    language: str
+    """ISO 639-1 code, "und" when undetermined."""
+    script: str
+    """ISO 15924 code of the most frequent script, for example Latn."""
+    tasks: Mapping[Task, float]
+    """Share per task, sums to 1."""
+    difficulty: float
+    """0..1: expected share of mid-field models that fail."""
+    input_tokens: int
+    """Estimated, whole conversation."""
+    n_images: int
+    n_turns: int
+    needs_tools: bool
+    needs_json: bool
+    structure: Structure
+    privacy: tuple[Span, ...]
+    safety: Safety
+    features: np.ndarray = field(compare=False, repr=False)
+    """(n_features,) float32: embedding then signals, see omni/reading/features.py."""
+
+    @property
+    def main_task(self) -> Task:
+        return max(self.tasks, key=lambda task: (self.tasks[task], task))
+
+    @property
+    def privacy_kinds(self) -> tuple[str, ...]:
+        return tuple(sorted({span.kind for span in self.privacy}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    provider: str
+    in_usd_per_mtok: float
+    out_usd_per_mtok: float
+    context_tokens: int | None
+    as_of: date
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    provider: str
+    """A provider's name, or "median" over providers."""
+    output_tokens_per_s: float | None
+    time_to_first_token_s: float | None
+    as_of: date
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkScore:
+    benchmark: str
+    category: str
+    """A Task value, or another of the catalog's categories such as multilingual:de, overall, safety."""
+    score: float
+    unit: str
+    higher_is_better: bool
+    variant: str
+    """How the model was run (reasoning effort …), empty when not said."""
+    as_of: date | None
+    source: str
+    inherited_from: str | None
+    """The model id whose score this is, for a quantised copy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """One open-weight model and what is publicly known of it."""
+
+    model_id: str
+    """Hugging Face repository id."""
+    owner: str
+    family: str | None
+    display_name: str
+    license: str | None
+    release_date: date | None
+    params_total_b: float | None
+    params_active_b: float | None
+    context_tokens: int | None
+    max_output_tokens: int | None
+    input_modalities: frozenset[str]
+    """Subset of text, image, audio, video, pdf; empty when unknown."""
+    supports_tools: bool | None
+    supports_reasoning: bool | None
+    structured_output: bool | None
+    role: str
+    """chat, code, vision, translate or guard; guard models are listed and never chosen."""
+    variant_of: str | None
+    in_huggingchat: bool
+    price_in_usd_per_mtok: float | None
+    """Reference price: the median over `prices`, or estimated from the size (see `price_basis`)."""
+    price_out_usd_per_mtok: float | None
+    price_basis: PriceBasis | None
+    prices: tuple[Price, ...]
+    scores: tuple[BenchmarkScore, ...]
+    speeds: tuple[Speed, ...]
+    output_tokens_per_s: float | None
+    """Newest median over providers; None when nobody published one."""
+    time_to_first_token_s: float | None
+    inherited: frozenset[str]
+    """Names of the fields taken over from `variant_of`."""
+    sources: Mapping[str, str]
+    """Field name to where the figure is from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What a person trades against quality. Quality is a probability, 0..1."""
+
+    quality_per_usd: float
+    """λ: quality given up for one US dollar less on this prompt."""
+    quality_per_s: float
+    """μ: quality given up for one second less until the whole answer is there."""
+    z: float
+    """Standard errors of evidence asked before leaving the reference model."""
+    z_dearer: float
+    """The same for an alternative that costs more than the reference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """The person's side of a decision."""
+
+    preset: Preset = "balanced"
+    weights: Weights | None = None
+    """None = the preset's own."""
+    max_cost_usd: float | None = None
+    """Ceiling for the expected cost of this one answer."""
+    allow: tuple[str, ...] = ()
+    """Globs over model ids; empty = all."""
+    deny: tuple[str, ...] = ()
+    licences_denied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One model that may answer, with its score taken apart."""
+
+    model_id: str
+    rank: int
+    """1 = chosen."""
+    utility: float
+    parts: Mapping[str, float]
+    """quality, cost, latency, evidence: they sum to `utility`."""
+    quality: float
+    """Expected quality 0..1, the logistic of `quality_logit`."""
+    quality_se: float
+    quality_logit: float
+    quality_parts: Mapping[str, float]
+    """They sum to `quality_logit`."""
+    cost_usd: float | None
+    cost_basis: PriceBasis | None
+    latency_s: float | None
+    latency_basis: LatencyBasis | None
+    input_tokens: int
+    output_tokens: float
+    """Expected."""
+    provider: str | None
+    """Whose price and speed were used, None for the median over providers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    model_id: str
+    reason: Reason
+    detail: str
+    """The two numbers or names that were compared, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Which model answers, and everything needed to explain and repeat the choice."""
+
+    decision_id: str
+    """A hash of input, catalog, parameters and preferences: the same call gives the same id."""
+    catalog_version: str
+    parameters_version: str
+    profile: PromptProfile
+    preferences: Preferences
+    weights: Weights
+    """The weights used."""
+    reference_model_id: str
+    """The model that the evidence rule protects."""
+    candidates: tuple[Candidate, ...]
+    """By rank; the first is the chosen one."""
+    excluded: tuple[Exclusion, ...]
+
+    @property
+    def chosen(self) -> Candidate:
+        return self.candidates[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flip:
+    """A change of one input that would make another model win."""
+
+    what: str
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A decision in plain words, made from the decision's own numbers."""
+
+    headline: str
+    reasons: tuple[str, ...]
+    runner_up: str | None
+    """One sentence, None with a single candidate."""
+    flips: tuple[Flip, ...]
+    exclusions: tuple[str, ...]
+    """One sentence a reason code, with its count."""
+    sources: tuple[str, ...]
+    """Sources and dates of the facts used for the chosen model."""
+
+    def to_text(self) -> str:
+        """The explanation as a few lines of plain text."""
+        lines = [self.headline, *self.reasons]
+        if self.runner_up:
+            lines.append(self.runner_up)
+        lines += [f"{flip.model_id} would win {flip.what}." for flip in self.flips]
+        return "\n".join([*lines, *self.exclusions])
