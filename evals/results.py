@@ -1,0 +1,184 @@
+"""What a replay hands over: values and tables that charts, the store and the command line read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+CHOICE_COLUMNS = ("prompt_id", "policy", "setting", "model", "score", "cost_usd", "latency_s", "latency_basis",
+                  "input_tokens", "output_tokens")  # fmt: skip
+POINT_COLUMNS = ("policy", "setting", "quality", "lo", "hi", "cost_usd_per_1k", "cost_lo", "cost_hi", "latency_s",
+                 "n_scored", "n_failed", "is_headline", "on_envelope")  # fmt: skip
+SINGLE_COLUMNS = ("model", "model_id", "quality", "lo", "hi", "cost_usd_per_1k", "latency_s", "latency_basis",
+                  "price_basis", "on_envelope", "n_scored", "n_failed")  # fmt: skip
+ENVELOPE_COLUMNS = ("model", "cost_usd_per_1k", "quality")
+CATEGORY_COLUMNS = ("policy", "category", "quality", "n_scored", "difference", "lo", "hi")
+FAILURE_COLUMNS = ("policy", "setting", "prompt_id", "reason")
+
+
+class Interval(NamedTuple):
+    """A two-sided 95 % interval."""
+
+    lo: float
+    hi: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EqualCostGain:
+    """Policy minus the mixture of single models at the same mean cost, in score units (0..1)."""
+
+    mean: float | None
+    """Over the budgets in `at` that are defined; None when none is."""
+    lo: float | None
+    hi: float | None
+    at: Mapping[str, float | None]
+    """Budget in % of the best single model's cost ("10" … "100") to gain; None below the cheapest point."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorstSlice:
+    """The category where the policy stands worst against the best single model, at full quality."""
+
+    category: str
+    difference: float
+    """Policy minus best single, -1..1."""
+    lo: float | None
+    hi: float | None
+    n_scored: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySummary:
+    """One policy's figures on the test side. The headline setting is full quality (dial at 0)."""
+
+    policy: str
+    setting: str
+    """The headline setting."""
+    quality: float | None
+    """Mean score 0..1 over scored prompts; None when nothing was scored."""
+    cost_usd_per_1k: float | None
+    """USD per 1,000 prompts over the same prompts; None when costs are unknown."""
+    latency_s: float | None
+    """Median over the picks whose latency is known."""
+    aiq: float | None
+    """Mean height of the policy's envelope from the cheapest to the best single model's cost, 0..1."""
+    equal_cost_gain: EqualCostGain
+    cost_to_match: float | None
+    """Cheapest setting not below the best single model, as a share of its cost."""
+    gap_closed: float | None
+    """(policy - best single) / (oracle - best single); None when the oracle gains nothing."""
+    worst_slice: WorstSlice | None
+    calibration_error: float | None
+    """Expected calibration error of the predicted quality of the picks, 0..1; None without predictions."""
+    router_arena: float | None
+    """RouterArena's S at the headline setting, 0..1."""
+    p_value: float | None
+    """Exact McNemar / sign test against the best single model, Holm-adjusted over the policies of the run."""
+    n_for_80_power: int | None
+    """Prompts that would show the observed difference to the best single model with 80 % power."""
+    intervals: Mapping[str, Interval | None]
+    """95 % intervals by figure: quality, cost_usd_per_1k, aiq, cost_to_match, gap_closed, difference."""
+    shares: Mapping[str, float]
+    """Model to share of test prompts sent there at the headline setting; sums to 1 over the prompts that had a pick."""
+    n_scored: int
+    n_failed: int
+    n_total: int
+    fit_s: float
+    """Seconds to fit, hyper-parameters included."""
+    routing_us: float | None
+    """Median microseconds to route one prompt, measured one at a time; None for policies without a prediction."""
+    routing_batch_us: float | None
+    """Microseconds per prompt when the whole test side is routed at once."""
+    params: Mapping[str, Any]
+    """Hyper-parameters chosen on the fit side."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures under the names of `python -m evals replay --json`."""
+        gain, worst = self.equal_cost_gain, self.worst_slice
+        return {
+            "quality": self.quality,
+            "cost_usd_per_1k": self.cost_usd_per_1k,
+            "aiq": self.aiq,
+            "equal_cost_gain": {"mean": gain.mean, "lo": gain.lo, "hi": gain.hi, "at": dict(gain.at)},
+            "cost_to_match": self.cost_to_match,
+            "gap_closed": self.gap_closed,
+            "worst_slice": None
+            if worst is None
+            else {
+                "category": worst.category,
+                "difference": worst.difference,
+                "lo": worst.lo,
+                "hi": worst.hi,
+                "n_scored": worst.n_scored,
+            },
+            "n_scored": self.n_scored,
+            "n_failed": self.n_failed,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A test prompt whose pick could not be counted, or (prompt_id None) a policy that could not be fitted."""
+
+    policy: str
+    setting: str | None
+    prompt_id: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayResult:
+    """One replay of one recording. Tables have the columns named at the top of this file; unknown is NaN or None."""
+
+    recording: str
+    title: str
+    spec: Mapping[str, Any]
+    """Policies with their parameters, dial values, budgets, resamples: enough to run it again."""
+    seed: int
+    versions: Mapping[str, str]
+    """Packages, code, catalog and feature fingerprint."""
+    n_fit: int
+    n_test: int
+    cost_basis: str | None
+    """recorded, listed, estimated or mixed; None = no costs, so no cost figures."""
+    latency_basis: str | None
+    """recorded, estimated or mixed; None = no latency known."""
+    best_single: str
+    """The model with the best mean score on the fit side."""
+    choices: pd.DataFrame
+    """One row a (prompt, policy, setting); a run loaded from the store holds the stored settings only."""
+    points: pd.DataFrame
+    """One row a (policy, setting): the dial's points in the cost-quality plane, test side."""
+    singles: pd.DataFrame
+    """One row a model, test side."""
+    envelope: pd.DataFrame
+    """Corners of the mixture (the concave envelope of the single models), by cost. Empty when costs are unknown."""
+    per_category: pd.DataFrame
+    """One row a (policy, category) at the headline setting; difference is to the best single model."""
+    summaries: Mapping[str, PolicySummary]
+    failures: tuple[Failure, ...]
+    """At the headline settings; other settings are counted in `points.n_failed`."""
+    started_at: str
+    """ISO 8601, UTC."""
+    finished_at: str
+    run_id: str | None = None
+    """Set when loaded from, or saved to, the store."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract of `python -m evals replay --json`; None = unknown."""
+        return {
+            "recording": self.recording,
+            "n_fit": self.n_fit,
+            "n_test": self.n_test,
+            "policies": {name: summary.to_json() for name, summary in self.summaries.items()},
+            "intervals": {
+                name: {figure: None if pair is None else list(pair) for figure, pair in summary.intervals.items()}
+                for name, summary in self.summaries.items()
+            },
+            "best_single": self.best_single,
+            "cost_basis": self.cost_basis,
+            "latency_basis": self.latency_basis,
+            "seed": self.seed,
+            "versions": dict(self.versions),
+        }
