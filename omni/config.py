@@ -33,7 +33,7 @@ class Settings:
         in_space = bool(os.environ.get("SPACE_ID"))
         port = os.environ.get("OMNI_PORT") or "7860"
         if not port.isdigit() or not 0 < int(port) < 65536:
-            raise InputError(f"OMNI_PORT is {port!r}; expected a number from 1 to 65535. Unset it or set for example 7860.")
+            raise InputError(f"OMNI_PORT is {port!r}; expected 1 to 65535. Unset it or set for example 7860.")
         return cls(
             host=os.environ.get("OMNI_HOST") or ("0.0.0.0" if in_space else "127.0.0.1"),
             port=int(port),

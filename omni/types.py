@@ -1,10 +1,10 @@
 """Values that move between modules. Units are part of the names; None means unknown, never 0."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
 
@@ -45,7 +45,6 @@ class Reason(StrEnum):
 
     ROLE = "role"
     CONTEXT_WINDOW = "context_window"
-    OUTPUT_LIMIT = "output_limit"
     MODALITY = "modality"
     TOOLS = "tools"
     STRUCTURED_OUTPUT = "structured_output"
@@ -275,8 +274,75 @@ class Candidate:
     input_tokens: int
     output_tokens: float
     """Expected."""
-    provider: str | None
-    """Whose price and speed were used, None for the median over providers."""
+
+
+class Candidates(Sequence[Candidate]):
+    """The scored models by rank; each is made when asked for, so that a decision over hundreds is cheap."""
+
+    __slots__ = ("_scores",)
+
+    def __init__(self, scores: "ScoreTable") -> None:
+        self._scores = scores
+
+    def __len__(self) -> int:
+        return len(self._scores.model_ids)
+
+    @overload
+    def __getitem__(self, index: int) -> Candidate: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Candidate, ...]: ...
+    def __getitem__(self, index: int | slice) -> Candidate | tuple[Candidate, ...]:
+        if isinstance(index, slice):
+            return tuple(self._scores.candidate(row) for row in range(*index.indices(len(self))))
+        return self._scores.candidate(range(len(self))[index])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Candidates) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScoreTable:
+    """The figures of all candidates in columns; rows are in rank order. NaN = unknown."""
+
+    model_ids: tuple[str, ...]
+    parts: Mapping[str, np.ndarray]
+    """Name to (n,) values; their sum is the utility."""
+    quality_parts: Mapping[str, np.ndarray]
+    """Name to (n,) values; their sum is the quality in logits."""
+    quality_se: np.ndarray
+    cost_usd: np.ndarray
+    cost_listed: np.ndarray
+    """(n,) bool: the price is listed, not estimated."""
+    latency_s: np.ndarray
+    latency_published: np.ndarray
+    """(n,) bool: the speed is published, not estimated."""
+    input_tokens: int
+    output_tokens: np.ndarray
+
+    def candidate(self, row: int) -> Candidate:
+        """The candidate of rank `row` + 1."""
+        parts = {name: float(values[row]) for name, values in self.parts.items()}
+        quality_parts = {name: float(values[row]) for name, values in self.quality_parts.items()}
+        logit = sum(quality_parts.values())
+        cost, latency = self.cost_usd[row], self.latency_s[row]
+        return Candidate(
+            model_id=self.model_ids[row],
+            rank=row + 1,
+            utility=sum(parts.values()),
+            parts=parts,
+            quality=parts["quality"],
+            quality_se=float(self.quality_se[row]),
+            quality_logit=logit,
+            quality_parts=quality_parts,
+            cost_usd=None if np.isnan(cost) else float(cost),
+            cost_basis=None if np.isnan(cost) else ("listed" if self.cost_listed[row] else "estimated"),
+            latency_s=None if np.isnan(latency) else float(latency),
+            latency_basis=None if np.isnan(latency) else ("published" if self.latency_published[row] else "estimated"),
+            input_tokens=self.input_tokens,
+            output_tokens=float(self.output_tokens[row]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,13 +367,17 @@ class Decision:
     """The weights used."""
     reference_model_id: str
     """The model that the evidence rule protects."""
-    candidates: tuple[Candidate, ...]
-    """By rank; the first is the chosen one."""
+    scores: ScoreTable = field(repr=False)
     excluded: tuple[Exclusion, ...]
 
     @property
+    def candidates(self) -> Candidates:
+        """By rank; the first is the chosen one."""
+        return Candidates(self.scores)
+
+    @property
     def chosen(self) -> Candidate:
-        return self.candidates[0]
+        return self.scores.candidate(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

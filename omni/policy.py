@@ -1,0 +1,174 @@
+"""Filters with reason codes, utility in stated units, and the evidence rule. Pure functions on columns."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import translate
+
+import numpy as np
+
+from omni.types import Exclusion, Preferences, Preset, PromptProfile, Reason, Safety, Weights
+
+OUTPUT_RESERVE_TOKENS = 1024
+"""Room kept in the context window for the answer, at least."""
+UNKNOWN_WINDOW_TOKENS = 4096
+"""A model whose window nobody states is trusted with this many tokens."""
+
+PRESETS: Mapping[Preset, Weights] = {
+    "balanced": Weights(quality_per_usd=20.0, quality_per_s=0.002, z=0.25, z_dearer=0.5),
+    "quality": Weights(quality_per_usd=1.0, quality_per_s=0.0002, z=0.25, z_dearer=0.25),
+    "fast": Weights(quality_per_usd=10.0, quality_per_s=0.015, z=0.25, z_dearer=0.5),
+    "cheap": Weights(quality_per_usd=200.0, quality_per_s=0.0005, z=0.25, z_dearer=0.5),
+}
+"""What each preset trades: balanced gives up two points of quality for 0.001 USD or for ten seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CandidateFacts:
+    """What the filters ask of every model, in columns of length n_models. NaN = unknown."""
+
+    model_ids: tuple[str, ...]
+    roles: tuple[str, ...]
+    licences: tuple[str | None, ...]
+    answers: np.ndarray
+    """bool: a chat-capable role."""
+    context_tokens: np.ndarray
+    reads_images: np.ndarray
+    """bool; unknown counts as no."""
+    calls_tools: np.ndarray
+    writes_json: np.ndarray
+    uncensored: np.ndarray
+    """bool: published as a fine-tune without refusals."""
+
+
+def utilities(
+    quality: np.ndarray,
+    gain_se: np.ndarray,
+    cost_usd: np.ndarray,
+    latency_s: np.ndarray | None,
+    weights: Weights,
+    reference_cost_usd: np.ndarray | float,
+) -> dict[str, np.ndarray]:
+    """The parts of the utility, named; their sum ranks the candidates.
+
+    Args:
+        quality: (..., n_models) expected quality, 0..1.
+        gain_se: the same shape: standard error of the quality difference to the reference model, 0 for itself.
+        cost_usd: the same shape, expected cost of the answer; NaN counts as the dearest known.
+        latency_s: the same shape or None, expected seconds until the whole answer is there; NaN as the slowest known.
+        weights: prices of cost, latency and doubt in units of quality.
+        reference_cost_usd: (..., 1) or a number; an alternative dearer than this needs more evidence.
+    """
+    z = np.where(cost_usd > reference_cost_usd, weights.z_dearer, weights.z)
+    parts = {
+        "quality": quality,
+        "cost": -weights.quality_per_usd * _worst_for_unknown(cost_usd),
+        "evidence": -z * gain_se,
+    }
+    if latency_s is not None:
+        parts["latency"] = -weights.quality_per_s * _worst_for_unknown(latency_s)
+    return parts
+
+
+def exclude(
+    facts: CandidateFacts,
+    profile: PromptProfile,
+    preferences: Preferences,
+    cost_usd: np.ndarray,
+    served: frozenset[str] | None = None,
+) -> tuple[np.ndarray, tuple[Exclusion, ...]]:
+    """Which models may answer.
+
+    Args:
+        cost_usd: (n_models,) expected cost of this answer.
+        served: ids that a connected provider offers; None = not known, nothing is removed for it.
+
+    Returns:
+        A mask (n_models,) of the models left, and for every other model the first reason that removed it.
+    """
+    sieve = _Sieve(facts)
+    sieve.remove(~facts.answers, Reason.ROLE, "is a {} model", facts.roles)
+    _remove_by_wish(sieve, preferences)
+    if served is not None:
+        sieve.remove_named(lambda m: m not in served, Reason.NO_LIVE_PROVIDER, "no connected provider offers it")
+    _remove_by_ability(sieve, profile)
+    if profile.safety is Safety.HARMFUL:
+        sieve.remove(facts.uncensored, Reason.SAFETY, "is tuned not to refuse, and the prompt was read as harmful")
+    if preferences.max_cost_usd is not None:
+        limit = f"${preferences.max_cost_usd:g}"
+        sieve.remove(np.isnan(cost_usd), Reason.COST_UNKNOWN, f"has no known price to hold against {limit}")
+        dear = cost_usd > preferences.max_cost_usd
+        sieve.remove(dear, Reason.OVER_MAX_COST, f"expected cost ${{}} is over {limit}", cost_usd)
+    return sieve.kept, tuple(sieve.excluded)
+
+
+class _Sieve:
+    """The models still standing, and the first reason of each that fell."""
+
+    def __init__(self, facts: CandidateFacts) -> None:
+        self.facts = facts
+        self.kept = np.ones(len(facts.model_ids), dtype=bool)
+        self.excluded: list[Exclusion] = []
+
+    def remove(self, bad: np.ndarray, reason: Reason, detail: str, values: Sequence[object] | None = None) -> None:
+        """Removes the rows of `bad`; `{}` in `detail` shows a row's own value."""
+        for row in np.flatnonzero(bad & self.kept):
+            shown = detail if values is None else detail.format(_shown(values[row]))
+            self.excluded.append(Exclusion(model_id=self.facts.model_ids[row], reason=reason, detail=shown))
+        self.kept &= ~bad
+
+    def remove_named(self, bad: Callable[[str], bool], reason: Reason, detail: str) -> None:
+        """Removes the models whose id is `bad`."""
+        ids = self.facts.model_ids
+        self.remove(np.fromiter(map(bad, ids), dtype=bool, count=len(ids)), reason, detail)
+
+
+def _remove_by_wish(sieve: _Sieve, preferences: Preferences) -> None:
+    if preferences.allow:
+        allow = _globs(preferences.allow)
+        sieve.remove_named(lambda m: not allow(m.lower()), Reason.NOT_ALLOWED, "is not on the allow list")
+    if preferences.deny:
+        deny = _globs(preferences.deny)
+        sieve.remove_named(lambda m: deny(m.lower()), Reason.DENIED, "is on the deny list")
+    if preferences.licences_denied:
+        licences = sieve.facts.licences
+        bad = np.array([licence in preferences.licences_denied for licence in licences])
+        sieve.remove(bad, Reason.LICENCE, "licence {} is excluded", licences)
+
+
+def _remove_by_ability(sieve: _Sieve, profile: PromptProfile) -> None:
+    facts = sieve.facts
+    need = profile.input_tokens + OUTPUT_RESERVE_TOKENS
+    unknown = np.isnan(facts.context_tokens)
+    small = np.where(unknown, UNKNOWN_WINDOW_TOKENS, facts.context_tokens) < need
+    sieve.remove(unknown & small, Reason.CONTEXT_WINDOW, f"states no window, {need:,} tokens are needed")
+    detail = f"window of {{}} tokens, {need:,} are needed with the answer"
+    sieve.remove(small, Reason.CONTEXT_WINDOW, detail, facts.context_tokens.tolist())
+    if profile.n_images:
+        sieve.remove(~facts.reads_images, Reason.MODALITY, "does not read images")
+    if profile.needs_tools:
+        sieve.remove(~facts.calls_tools, Reason.TOOLS, "is not known to call tools")
+    if profile.needs_json:
+        sieve.remove(~facts.writes_json, Reason.STRUCTURED_OUTPUT, "is not known to hold to a JSON format")
+
+
+def _worst_for_unknown(values: np.ndarray) -> np.ndarray:
+    unknown = np.isnan(values)
+    if not unknown.any():
+        return values
+    if unknown.all():
+        return np.zeros_like(values)
+    worst = np.nanmax(values, axis=-1, keepdims=True, initial=0.0, where=~unknown)
+    return np.where(unknown, worst, values)
+
+
+def _globs(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """A test whether a lower-case id matches any of the globs."""
+    match = re.compile("|".join(translate(pattern.lower()) for pattern in patterns)).match
+    return lambda model_id: match(model_id) is not None
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+    return str(value)
