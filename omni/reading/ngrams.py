@@ -1,0 +1,107 @@
+"""Hashed character 2- to 4-grams and their projection on a few directions, for wording in any script.
+
+The grams are hashed with a polynomial over code points (numpy shifts, no Python loop), weighted by sublinear term
+frequency times inverse document frequency, and projected on the leading directions of a truncated SVD that was fitted
+once over many languages and tasks; only the projection is shipped.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from omni.errors import OmniError
+
+N_BINS = 1 << 14
+N_DIRECTIONS = 64
+_BITS = np.uint32(32 - 14)
+_BASE = np.uint32(1_000_003)
+_MIX = np.uint32(2_654_435_761)
+_SIZES = (2, 3, 4)
+
+
+class GramCounts(NamedTuple):
+    """The character grams of one text."""
+
+    bins: np.ndarray
+    """Distinct bins, ascending, (n_bins_used,) int64."""
+    weights: np.ndarray
+    """1 + log count of each, float32."""
+
+
+class GramProjection:
+    """Directions of character grams; `matrix` is (N_BINS, n_directions) with the idf inside."""
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self.matrix = np.ascontiguousarray(matrix, dtype=np.float32)
+
+    def vector(self, grams: GramCounts) -> np.ndarray:
+        """L2-normalised directions, (n_directions,) float32; zeros for a text without grams."""
+        total = grams.weights @ self.matrix.take(grams.bins, axis=0)
+        norm = float(np.sqrt(total @ total))
+        return total / norm if norm else total
+
+
+def count_grams(codes: np.ndarray) -> GramCounts:
+    """Grams of a text given as code points, (n_chars,) uint32."""
+    hashed = []
+    rolling = codes
+    for size in _SIZES:
+        if len(codes) < size:
+            break
+        rolling = rolling[: len(codes) - size + 1] * _BASE + codes[size - 1 :]
+        hashed.append(((rolling * _MIX) >> _BITS).astype(np.uint16))
+    if not hashed:
+        return GramCounts(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+    counts = np.bincount(np.concatenate(hashed), minlength=N_BINS)
+    bins = np.flatnonzero(counts != 0)
+    return GramCounts(bins, (1.0 + np.log(counts[bins])).astype(np.float32))
+
+
+def code_points(flat: str) -> np.ndarray:
+    """Code points of a one-line text with a space at both ends, (n_chars + 2,) uint32."""
+    return np.frombuffer(f" {flat} ".encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def fit_directions(flats: Sequence[str], *, n_directions: int = N_DIRECTIONS, seed: int = 0) -> GramProjection:
+    """Fits the projection on canonical one-line texts: idf, then truncated SVD of L2-normalised rows."""
+    from scipy.sparse import csr_matrix
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.preprocessing import normalize
+
+    rows = [count_grams(code_points(flat)) for flat in flats]
+    starts = np.concatenate([[0], np.cumsum([len(row.bins) for row in rows])])
+    bins = np.concatenate([row.bins for row in rows])
+    table = csr_matrix((np.concatenate([row.weights for row in rows]), bins, starts), shape=(len(rows), N_BINS))
+    idf = np.log((1 + len(rows)) / (1 + np.bincount(bins, minlength=N_BINS))) + 1.0
+    table = normalize(table.multiply(idf[None, :]).tocsr())
+    svd = TruncatedSVD(n_components=n_directions, n_iter=7, random_state=seed).fit(table)
+    return GramProjection((svd.components_ * idf[None, :]).T)
+
+
+def save_projection(projection: GramProjection, path: Path, *, notes: Iterable[tuple[str, str]] = ()) -> None:
+    """Writes the projection in half precision."""
+    save_file({"projection": projection.matrix.astype(np.float16)}, path, metadata=dict(notes))
+
+
+def load_projection(path: Path) -> GramProjection:
+    """The shipped projection.
+
+    Raises:
+        OmniError: The file is missing or has another shape.
+    """
+    try:
+        matrix = load_file(path)["projection"]
+    except (OSError, KeyError, ValueError) as error:
+        raise OmniError(
+            f"The character-gram directions {str(path)!r} cannot be read ({error}); expected a safetensors file with "
+            f"'projection'. Restore it from the repository."
+        ) from error
+    if matrix.ndim != 2 or matrix.shape[0] != N_BINS:
+        raise OmniError(
+            f"{str(path)!r} holds a projection of shape {matrix.shape!r}; expected ({N_BINS}, n). "
+            f"Restore it from the repository."
+        )
+    return GramProjection(matrix)

@@ -1,0 +1,160 @@
+"""Form of a prompt without regard to its language: code, formulas, tables, options, and numeric signals of these."""
+
+import math
+import re
+import unicodedata
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+
+from omni.reading.canonical import CanonicalText
+from omni.reading.scripts import SCRIPT_GROUPS, script_table
+from omni.types import Structure
+
+_CODE_GATES = ("def ", "class ", "import ", "#include", "SELECT ", "function ", "const ", "fn ", "public ", "return ")
+_CODE_LINE = re.compile(
+    r"^(?:def \w+\(|class \w+[:({ ].*[:{]$|import [\w.]+(?: as \w+)?;?$|from [\w.]+ import |"
+    r"#include ?[<\"]|select .+ from |(?:public|private) (?:static |class |void |int )|(?:async )?function ?\w*\(|(?:const|let|var) \w+ ?=|fn \w+\(|"
+    r"return [^ ]+.*;$)",
+    re.MULTILINE | re.IGNORECASE,
+)
+# none of these says code alone; three of them together do
+_CODE_HINTS = (
+    "();", ");\n", "){", ") {", "):\n", "==", "!=", "=>", "->", "&&", "||", "++", "+=", "</", "/>", "};", "[i]",
+    "self.", "Traceback (most", "Error:", "Exception", "print(", "console.", "#!/", "$(", "();\n", "::", "[0]", "0x",
+    "null",
+)  # fmt: skip
+_LATEX = re.compile(
+    r"\\(?:frac|sqrt|sum|int|cdot|times|left|begin|text|math\w+|alpha|beta|theta|pi|leq?|geq?|boxed|infty|lim|log|sin|cos)"
+    r"(?![a-z])|\$[^$\n]*[\\^_={}][^$\n]*\$|\$[A-Za-z]\$|\\\(|\\\["
+)
+_PIPE_TABLE = re.compile(r"^\|?[^|\n]+\|[^\n]+\n\|?[ :|-]+\|", re.MULTILINE)
+_OPTION = re.compile(r"^(?:\([A-Ja-j1-9]\)|[A-J][.:、．)]|[a-j]\)|（[A-J]）)", re.MULTILINE)
+_QUESTION = "?？؟՞"
+
+_OPERATORS = "+-*/=^_\\|&%~"
+_BRACKETS = "()[]{}<>"
+_QUOTES = "\"'`“”„«»「」『』"
+(_SPACE, _DIGIT, _OPERATOR, _BRACKET, _QUOTE, _POINT, _SYMBOL, _MARK, _LETTER) = range(9)
+"""Kinds of characters; letters of the script group g have the kind _LETTER + 1 + g."""
+_N_KINDS = _LETTER + 1 + len(SCRIPT_GROUPS)
+
+SIGNAL_NAMES: tuple[str, ...] = (
+    "log_chars",
+    "log_words",
+    "log_lines",
+    "log_line_chars",
+    "word_chars",
+    "digit_share",
+    "punctuation_share",
+    "operator_share",
+    "bracket_share",
+    "quote_share",
+    "log_numbers",
+    "options",
+    "has_question",
+    "ends_with_question",
+    "has_code",
+    "has_latex",
+    "has_table",
+    "asks_json",
+    "has_url",
+    "non_ascii_share",
+    *(f"script_{group}" for group in SCRIPT_GROUPS),
+)
+
+
+def find_structure(canonical: CanonicalText, codes: np.ndarray) -> Structure:
+    """The facts about the form of a canonical text; counts are those of head and tail when it was cut.
+
+    Args:
+        codes: Code points of the canonical one-line text, (n_chars,) uint32.
+    """
+    text, flat = canonical.text, canonical.flat
+    is_digit = (codes - np.uint32(48)) < 10
+    n_digit_runs = int(np.count_nonzero(is_digit[1:] & ~is_digit[:-1])) + int(len(is_digit) > 0 and is_digit[0])
+    return Structure(
+        has_code=_has_code(text),
+        has_latex=("\\" in text or "$" in text) and _LATEX.search(text) is not None,
+        has_table="\n" in text and _has_table(text),
+        asks_json="json" in flat,
+        has_url="http://" in flat or "https://" in flat or "www." in flat,
+        n_options=len(_OPTION.findall(text)),
+        n_numbers=n_digit_runs,
+        n_chars=canonical.n_chars,
+        n_lines=canonical.n_lines,
+    )
+
+
+def signals(canonical: CanonicalText, structure: Structure, codes: np.ndarray) -> np.ndarray:
+    """Numbers about -1..1 in the order of `SIGNAL_NAMES`, scaled by fixed constants, float32.
+
+    Args:
+        codes: Code points of the canonical one-line text, (n_chars,) uint32.
+    """
+    text = canonical.text
+    n_chars = max(len(codes), 1)
+    kinds = np.bincount(_kind_table()[np.minimum(codes, 0xFFFF)], minlength=_N_KINDS).tolist()
+    by_script = kinds[_LETTER + 1 :]
+    n_letters = kinds[_LETTER] + sum(by_script)
+    n_words = canonical.flat.count(" ") + 1
+    lines = max(structure.n_lines, 1)
+    n_points = sum(kinds[_OPERATOR : _POINT + 1])
+    return np.array(
+        [
+            (math.log1p(structure.n_chars) - 5.5) / 3.0,
+            (math.log1p(n_words) - 3.5) / 2.5,
+            (math.log1p(lines) - 1.5) / 1.5,
+            (math.log1p(structure.n_chars / lines) - 4.5) / 2.0,
+            (min(n_letters / n_words, 12.0) - 5.0) / 4.0,
+            min(4.0 * kinds[_DIGIT] / n_chars, 1.0),
+            min(5.0 * n_points / n_chars, 1.0),
+            min(10.0 * kinds[_OPERATOR] / n_chars, 1.0),
+            min(10.0 * kinds[_BRACKET] / n_chars, 1.0),
+            min(10.0 * kinds[_QUOTE] / n_chars, 1.0),
+            math.log1p(structure.n_numbers) / 3.0 - 0.5,
+            min(structure.n_options, 10) / 10.0,
+            float("?" in text or any(mark in text for mark in _QUESTION)),
+            float(text != "" and text[-1] in _QUESTION),
+            float(structure.has_code),
+            float(structure.has_latex),
+            float(structure.has_table),
+            float(structure.asks_json),
+            float(structure.has_url),
+            0.0 if text.isascii() else int(np.count_nonzero(codes > 127)) / n_chars,
+            *(count / max(n_letters, 1) for count in by_script),
+        ],
+        dtype=np.float32,
+    )
+
+
+def _has_code(text: str) -> bool:
+    if "```" in text:
+        return True
+    if any(gate in text for gate in _CODE_GATES) and _CODE_LINE.search(text) is not None:
+        return True
+    return sum(hint in text for hint in _CODE_HINTS) >= 3
+
+
+def _has_table(text: str) -> bool:
+    if "|" in text and _PIPE_TABLE.search(text) is not None:
+        return True
+    if "," not in text:
+        return False
+    # separated values: two lines on end with the same number of commas and no space after them
+    commas = [line.count(",") if ", " not in line else 0 for line in text.split("\n")]
+    return any(first == second >= 2 for first, second in pairwise(commas))
+
+
+@lru_cache(maxsize=1)
+def _kind_table() -> np.ndarray:
+    """Kind of every code point of the basic plane, (65536,) uint8."""
+    by_category = {"N": _DIGIT, "P": _POINT, "S": _SYMBOL, "Z": _SPACE, "C": _SPACE, "M": _MARK}
+    kinds = [by_category.get(unicodedata.category(chr(code))[0], _LETTER) for code in range(0x10000)]
+    table = np.array(kinds, dtype=np.uint8)
+    scripts = script_table()
+    table = np.where((table == _LETTER) & (scripts > 0), _LETTER + scripts, table).astype(np.uint8)
+    for kind, characters in ((_OPERATOR, _OPERATORS), (_BRACKET, _BRACKETS), (_QUOTE, _QUOTES)):
+        table[[ord(character) for character in characters]] = kind
+    return table
