@@ -1,0 +1,249 @@
+"""A recording: real models' real outcomes on the same prompts, which replay reads instead of calling a model.
+
+A folder with recording.yml, models.csv, prompts.parquet, outcomes.parquet and, instead of text, features.parquet; or a
+recording.yml alone that names the `parts` it joins. `load_recording` checks everything once.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from omni.config import DATA_DIR
+from omni.errors import RecordingError
+from omni.recording_costs import CostBasis, fill_costs
+from omni.recording_tables import (
+    PromptTable,
+    RecordingCard,
+    read_card,
+    read_features,
+    read_models,
+    read_outcomes,
+    read_prompts,
+)
+
+if TYPE_CHECKING:
+    from omni.reading import FeatureMaker
+
+_FEATURE_BATCH = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """One checked recording; matrices are (n_prompts, n_models) float64, NaN = unknown, columns as in `models`."""
+
+    name: str
+    title: str
+    source: str
+    """Public address or Hub dataset id, with the revision where known."""
+    licence: str
+    languages: tuple[str, ...]
+    score_meaning: str
+    """What a score of 1 means."""
+    notes: str
+    models: pd.DataFrame
+    """Index `model`; model_id (str | None), open_weight (bool), params_total_b, price_in_usd_per_mtok,
+    price_out_usd_per_mtok (NaN = unknown), price_basis ("listed" | "estimated" | None)."""
+    prompts: pd.DataFrame
+    """RangeIndex; prompt_id, prompt (None when the text stays out), task, category, language and reference
+    (None = unknown), group_id (rows that belong together or have equal text), split ("fit" | "test")."""
+    scores: np.ndarray
+    costs_usd: np.ndarray
+    latencies_s: np.ndarray
+    """Of the whole answer."""
+    input_tokens: np.ndarray
+    output_tokens: np.ndarray
+    features: np.ndarray = field(repr=False)
+    """(n_prompts, n_features) float32: embedding, then signals."""
+    feature_fingerprint: str
+    """Which feature maker made `features`; empty when a stored file does not say."""
+    cost_basis: CostBasis | None
+    """None when not one cost is known."""
+    latency_basis: Literal["recorded"] | None
+
+    @property
+    def n_prompts(self) -> int:
+        return len(self.prompts)
+
+    @property
+    def n_models(self) -> int:
+        return len(self.models)
+
+    @property
+    def is_fit(self) -> np.ndarray:
+        """(n_prompts,) bool."""
+        return (self.prompts["split"] == "fit").to_numpy()
+
+    @property
+    def is_test(self) -> np.ndarray:
+        """(n_prompts,) bool."""
+        return (self.prompts["split"] == "test").to_numpy()
+
+    def subset(self, *, rows: np.ndarray | None = None, models: list[str] | None = None) -> "Recording":
+        """The same recording on fewer prompts or models.
+
+        Args:
+            rows: bool mask or positions of prompts; None = all.
+            models: names in the order wanted; None = all.
+
+        Raises:
+            RecordingError: a model that the recording does not have.
+        """
+        names = list(self.models.index) if models is None else models
+        columns = self.models.index.get_indexer(pd.Index(names, dtype=object))
+        if (columns < 0).any():
+            unknown = names[int(np.flatnonzero(columns < 0)[0])]
+            raise RecordingError(
+                f"recording {self.name}: no model {unknown!r}; it has {', '.join(self.models.index[:8])} …"
+            )
+        keep = np.arange(self.n_prompts)[slice(None) if rows is None else rows]
+        cells = np.ix_(keep, columns)
+        return replace(
+            self,
+            models=self.models.iloc[columns],
+            prompts=self.prompts.iloc[keep].reset_index(drop=True),
+            scores=self.scores[cells],
+            costs_usd=self.costs_usd[cells],
+            latencies_s=self.latencies_s[cells],
+            input_tokens=self.input_tokens[cells],
+            output_tokens=self.output_tokens[cells],
+            features=self.features[keep],
+        )
+
+
+def load_recording(path_or_name: str | Path, features: "FeatureMaker | None" = None) -> Recording:
+    """The checked recording of a folder, or a shipped one by its name.
+
+    Args:
+        path_or_name: a name under data/recordings (`mmlupro`) or the path of any folder in the format.
+        features: makes the features when they are not stored, or were stored by another maker and the text is there;
+            None = the shipped one, loaded only when needed.
+
+    Raises:
+        RecordingError: nothing there by that name, or a file breaks the format; the text says file, column and row.
+    """
+    folder = find_recording(path_or_name)
+    card = read_card(folder)
+    if card.parts:
+        return _load_mixed(folder, card, features)
+    models = read_models(folder)
+    prompts = read_prompts(folder)
+    prompt_ids = prompts.rows["prompt_id"].tolist()
+    outcomes = read_outcomes(folder, prompt_ids, list(models.index))
+    scored = ~np.isnan(outcomes.figures["score"]).all(axis=0)
+    figures = {name: matrix[:, scored] for name, matrix in outcomes.figures.items()}
+    values, fingerprint = _features_of(folder, prompts, features)
+    costs = fill_costs(figures, models[scored], _estimate_input(prompts, figures["input_tokens"]))
+    unscored = list(models.index[~scored])
+    dropped = f"Left out, because they have no score: {', '.join(unscored)}." if unscored else ""
+    latencies = np.where(np.isnan(figures["score"]), np.nan, figures["latency_s"])
+    return Recording(
+        name=card.name or folder.resolve().name,
+        title=card.title or card.name or folder.resolve().name,
+        source=f"{card.source}@{card.revision}" if card.revision else card.source,
+        licence=card.licence,
+        languages=card.languages or _languages(prompts.rows),
+        score_meaning=card.score_meaning,
+        notes="\n".join(filter(None, (card.notes.strip(), prompts.warning, costs.note, dropped))),
+        models=models[scored],
+        prompts=prompts.rows,
+        scores=figures["score"],
+        costs_usd=costs.costs_usd,
+        latencies_s=latencies,
+        input_tokens=costs.input_tokens,
+        output_tokens=costs.output_tokens,
+        features=values,
+        feature_fingerprint=fingerprint,
+        cost_basis=costs.basis,
+        latency_basis=None if np.isnan(latencies).all() else "recorded",
+    )
+
+
+def recordings_folder() -> Path:
+    """Where the shipped recordings are."""
+    return DATA_DIR / "recordings"
+
+
+def shipped_names() -> list[str]:
+    """The names of the shipped recordings, sorted."""
+    return sorted(path.parent.name for path in recordings_folder().glob("*/recording.yml"))
+
+
+def find_recording(path_or_name: str | Path) -> Path:
+    """The folder meant by a path or a shipped name; a shipped name wins over a folder of that name.
+
+    Raises:
+        RecordingError: it is neither.
+    """
+    if isinstance(path_or_name, str) and path_or_name in shipped_names():
+        return recordings_folder() / path_or_name
+    folder = Path(path_or_name)
+    if folder.is_dir():
+        return folder
+    what = "is a file" if folder.is_file() else "is neither a folder nor a shipped recording"
+    raise RecordingError(
+        f"recording {str(path_or_name)!r} {what}; give a folder with recording.yml, models.csv, prompts.parquet and "
+        f"outcomes.parquet, or one of: {', '.join(shipped_names()) or 'none shipped'}."
+    )
+
+
+def _load_mixed(folder: Path, card: RecordingCard, features: "FeatureMaker | None") -> Recording:
+    """Joins the parts that a mixed recording names; they stand beside it or among the shipped ones."""
+    from omni.recording_mix import mix
+
+    parts = []
+    for part in card.parts:
+        beside = folder.resolve().parent / part
+        place = beside if (beside / "recording.yml").is_file() else find_recording(part)
+        if read_card(place).parts:
+            raise RecordingError(
+                f"{folder / 'recording.yml'}: parts: {part!r} is itself mixed; name its parts instead."
+            )
+        parts.append(load_recording(place, features))
+    mixed = mix(parts, models=card.models or None, name=card.name or folder.resolve().name)
+    return replace(
+        mixed,
+        title=card.title or mixed.title,
+        source=card.source or mixed.source,
+        licence=card.licence or mixed.licence,
+        score_meaning=card.score_meaning or mixed.score_meaning,
+        notes=card.notes.strip() or mixed.notes,
+    )
+
+
+def _features_of(folder: Path, prompts: PromptTable, maker: "FeatureMaker | None") -> tuple[np.ndarray, str]:
+    """Features (n_prompts, n_features) float32 and the fingerprint of their maker."""
+    stored = read_features(folder, prompts.rows["prompt_id"].tolist())
+    if stored is not None and not prompts.has_text:
+        return stored.values, stored.fingerprint
+    if not prompts.has_text:
+        row = int(np.flatnonzero(prompts.rows["prompt"].isna())[0])
+        raise RecordingError(
+            f"{folder / 'prompts.parquet'}: column prompt, row {row + 1}: no text, and there is no features.parquet; "
+            "write the text of every prompt, or the features of every prompt."
+        )
+    if maker is None:
+        from omni.reading import load_reader
+
+        maker = load_reader().features
+    if stored is not None and stored.fingerprint == maker.fingerprint:
+        return stored.values, stored.fingerprint
+    texts = prompts.rows["prompt"].tolist()
+    starts = range(0, len(texts), _FEATURE_BATCH)
+    blocks = [maker.features(texts[start : start + _FEATURE_BATCH]) for start in starts]
+    return np.concatenate(blocks).astype(np.float32, copy=False), maker.fingerprint
+
+
+def _estimate_input(prompts: PromptTable, known: np.ndarray) -> np.ndarray | None:
+    """(n_prompts,) tokens estimated from the text, only when some are not recorded; None without text."""
+    if not prompts.has_text or not np.isnan(known).all(axis=1).any():
+        return None
+    from omni.reading import estimate_tokens
+
+    return np.array([float(estimate_tokens(text)) for text in prompts.rows["prompt"]])
+
+
+def _languages(rows: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(sorted({str(value) for value in rows["language"] if value is not None}))
