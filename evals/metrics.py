@@ -23,7 +23,7 @@ class Blend(NamedTuple):
 class Envelope:
     """The concave non-decreasing envelope of points (mean cost, mean quality).
 
-    Source: RouterBench (Hu et al. 2024, arXiv:2403.12031, section 3.2, "non-decreasing convex hull").
+    Source: RouterBench (Hu et al. 2024, arXiv:2403.12031), its non-decreasing convex hull.
     """
 
     corners: tuple[int, ...]
@@ -56,7 +56,7 @@ class Envelope:
     def mean_height(self, lo: float, hi: float) -> float | None:
         """Mean height between two costs (AIQ); None for an empty range or one that starts below the first corner.
 
-        Source: RouterBench, equation 4: the area under the envelope divided by the width of the cost range.
+        Source: RouterBench (arXiv:2403.12031): the area under the envelope divided by the width of the cost range.
         """
         if not hi > lo or self.blend_at(lo) is None:
             return None
@@ -139,7 +139,7 @@ def calibration_error(predicted: np.ndarray, scores: np.ndarray, *, n_bins: int 
         predicted: (n,) predicted quality, clipped to 0..1.
         scores: (n,) the outcome, 0..1; NaN = not scored, left out.
 
-    Source: Naeini et al. 2015, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", section 3.
+    Source: Naeini et al. 2015, "Obtaining Well Calibrated Probabilities Using Bayesian Binning".
     """
     known = np.isfinite(predicted) & np.isfinite(scores)
     if not known.any():
@@ -156,7 +156,7 @@ def router_arena_score(accuracy: float | None, cost_usd_per_1k: float | None) ->
     S = 1.1·A·C / (0.1·A + C), C = (log2 200 - log2 c) / (log2 200 - log2 0.0044), c in USD per 1,000 prompts.
     C is clipped to 0..1, where the published costs lie. None when A or c is unknown or c is not positive.
 
-    Source: RouterArena (arXiv:2510.00202, section 4), the arena score with beta 0.1.
+    Source: RouterArena (arXiv:2510.00202), the arena score with beta 0.1; clipping is ours.
     """
     if accuracy is None or cost_usd_per_1k is None or cost_usd_per_1k <= 0:
         return None

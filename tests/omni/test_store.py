@@ -1,0 +1,178 @@
+"""The store: one writer, one cursor per thread, migrations, and a plain word for whoever comes second."""
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from omni.errors import StoreError
+from omni.migrations import MIGRATIONS, Migration
+from omni.store import AnswerRecord, Feedback, open_store
+
+ROOT = Path(__file__).resolve().parents[2]
+OPEN_IN_ANOTHER_PROCESS = """
+import sys
+from omni.errors import StoreError
+from omni.store import open_store
+try:
+    open_store(sys.argv[1])
+except StoreError as error:
+    sys.exit(f"{error}")
+"""
+
+
+def _open_elsewhere(path: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", OPEN_IN_ANOTHER_PROCESS, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def test_a_second_process_is_told_who_holds_the_file(tmp_path):
+    """The refusal is one plain line that names the process."""
+    path = tmp_path / "omni.duckdb"
+    with open_store(path):
+        refused = _open_elsewhere(path)
+    assert refused.returncode == 1
+    assert "is in use by process" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_a_closed_store_lets_the_next_process_in(tmp_path):
+    """Closing lets go of the file, cursors of other threads included."""
+    path = tmp_path / "omni.duckdb"
+    with open_store(path) as store, ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: store.read("SELECT 1"), range(4)))
+    assert _open_elsewhere(path).returncode == 0
+
+
+def test_threads_read_their_own_rows_while_others_write():
+    """Each reading thread gets the answer to its own question."""
+    with open_store(":memory:") as store, ThreadPoolExecutor(6) as pool:
+        like = Feedback(decision_id="d", kind="like", model_id="m")
+        writes = [pool.submit(store.save_feedback, like) for _ in range(20)]
+        reads = list(pool.map(lambda i: store.read("SELECT ? AS value", [i])["value"].item(), range(200)))
+        [write.result() for write in writes]
+        assert reads == list(range(200))
+        assert store.read("SELECT count(*) AS n FROM feedback")["n"].item() == 20
+
+
+def test_a_failed_write_keeps_nothing():
+    """A job that breaks half-way leaves no rows and the store goes on."""
+    with open_store(":memory:") as store:
+
+        def insert_then_break(cursor):
+            cursor.execute("INSERT INTO feedback VALUES ('d', now(), 'like', 'm', NULL, NULL)")
+            cursor.execute("SELECT * FROM no_such_table")
+
+        with pytest.raises(StoreError, match="no_such_table"):
+            store.write(insert_then_break)
+        assert store.read("SELECT * FROM feedback").empty
+
+
+def test_an_error_of_the_job_reaches_the_caller():
+    """What is not DuckDB's own error arrives as it was raised."""
+    with open_store(":memory:") as store, pytest.raises(ZeroDivisionError):
+        store.write(lambda _: 1 / 0)
+
+
+def test_a_write_inside_a_write_is_refused():
+    """It would wait for itself for ever."""
+    with open_store(":memory:") as store, pytest.raises(StoreError, match="inside a write"):
+        store.write(lambda _: store.write(lambda _: None))
+
+
+def test_times_are_kept_in_utc():
+    """A time with another zone is turned into UTC."""
+    at = datetime(2026, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=2)))
+    with open_store(":memory:") as store:
+        store.save_answer(AnswerRecord(decision_id="d", model_id="m", cost_usd=0.001), at=at)
+        row = store.read("SELECT * FROM answers").iloc[0]
+    assert row["answered_at"] == pd.Timestamp("2026-11-22 10:00")
+    assert pd.isna(row["latency_s"])
+
+
+def test_append_matches_columns_by_name():
+    """Column order of the table handed in does not matter."""
+    rows = pd.DataFrame({"kind": ["like"], "model_id": ["m"], "decision_id": ["d"], "given_at": [datetime(2026, 1, 1)]})
+    with open_store(":memory:") as store:
+        store.append("feedback", rows)
+        assert store.read("SELECT model_id FROM feedback")["model_id"].tolist() == ["m"]
+
+
+def test_migrations_run_once(tmp_path):
+    """Opening again applies nothing and keeps the rows."""
+    path = tmp_path / "omni.duckdb"
+    with open_store(path) as store:
+        store.save_feedback(Feedback(decision_id="d", kind="like", model_id="m"))
+    with open_store(path) as store:
+        assert store.migrate(MIGRATIONS) == []
+        assert len(store.read("SELECT * FROM feedback")) == 1
+        assert len(store.read("SELECT * FROM migrations")) == len(MIGRATIONS)
+
+
+@pytest.mark.parametrize("n_old", range(len(MIGRATIONS)))
+def test_every_older_file_comes_up_to_date(tmp_path, n_old):
+    """From each earlier form, down to the oldest, the file reaches the present one."""
+    path = tmp_path / "omni.duckdb"
+    open_store(path, migrations=MIGRATIONS[:n_old] or [Migration("omni.000_nothing", lambda _: None)]).close()
+    present = [Migration("omni.000_nothing", lambda _: None), *MIGRATIONS]
+    with open_store(path, migrations=present) as store:
+        tables = set(store.read("SELECT table_name FROM duckdb_tables()")["table_name"])
+    assert {"decisions", "answers", "feedback", "migrations"} <= tables
+
+
+def test_a_broken_migration_leaves_the_file_as_it_was(tmp_path):
+    """All steps or none: the file still opens with the old version."""
+    path = tmp_path / "omni.duckdb"
+    open_store(path, migrations=MIGRATIONS[:1]).close()
+    broken = Migration("omni.002_broken", lambda cursor: cursor.execute("CREATE TABLE x AS SELECT * FROM nowhere"))
+    with pytest.raises(StoreError, match="nowhere"):
+        open_store(path, migrations=(*MIGRATIONS[:2], broken))
+    with open_store(path, migrations=MIGRATIONS[:1]) as store:
+        assert len(store.read("SELECT * FROM migrations")) == 1
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path):
+    """An old program does not write into tables it does not know."""
+    path = tmp_path / "omni.duckdb"
+    open_store(path, migrations=(*MIGRATIONS, Migration("omni.900_future", lambda _: None))).close()
+    with pytest.raises(StoreError, match="newer version"):
+        open_store(path)
+
+
+@pytest.mark.parametrize(("make", "words"), [("text", "not a DuckDB store"), ("missing_folder", "does not exist")])
+def test_a_path_that_cannot_be_a_store_is_refused_in_plain_words(tmp_path, make, words):
+    """The message says what is wrong and to name another file."""
+    path = tmp_path / "gone" / "x.duckdb" if make == "missing_folder" else tmp_path / "x.duckdb"
+    if make == "text":
+        path.write_text("not a database " * 400)
+    with pytest.raises(StoreError, match=words):
+        open_store(path)
+
+
+def test_a_closed_store_says_so():
+    """Reading and writing after close give a plain error; closing twice is harmless."""
+    store = open_store(":memory:")
+    store.close()
+    store.close()
+    with pytest.raises(StoreError, match="is closed"):
+        store.read("SELECT 1")
+    with pytest.raises(StoreError, match="is closed"):
+        store.write(lambda _: None)
+
+
+def test_closing_finishes_queued_writes(tmp_path):
+    """What was submitted before close is in the file."""
+    gate = threading.Event()
+    with open_store(tmp_path / "omni.duckdb") as store:
+        store.submit(lambda _: gate.wait(5))
+        row = "INSERT INTO feedback VALUES ('d', ?, 'like', 'm', NULL, NULL)"
+        queued = store.submit(lambda cursor: cursor.execute(row, [datetime.now(UTC).replace(tzinfo=None)]).fetchall())
+        gate.set()
+    assert queued.done()
+    with open_store(tmp_path / "omni.duckdb") as store:
+        assert len(store.read("SELECT * FROM feedback")) == 1
