@@ -1,14 +1,10 @@
 """One form for every prompt: Unicode NFKC, white space collapsed, head and tail of long input."""
 
-import re
 import unicodedata
 from dataclasses import dataclass
 
 HEAD_CHARS = 1600
 TAIL_CHARS = 800
-
-_SPACES = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
-_BREAKS = re.compile(r" ?\n[\s]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +43,5 @@ def canonicalise(text: str) -> CanonicalText:
 def _normalise(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
-    text = _SPACES.sub(" ", text)
-    if "\n" in text:
-        text = _BREAKS.sub("\n", text)
-    return text.strip()
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return "\n".join(line for line in lines if line)

@@ -15,8 +15,8 @@ from omni.types import Structure
 _CODE_GATES = ("def ", "class ", "import ", "#include", "SELECT ", "function ", "const ", "fn ", "public ", "return ")
 _CODE_LINE = re.compile(
     r"^(?:def \w+\(|class \w+[:({ ].*[:{]$|import [\w.]+(?: as \w+)?;?$|from [\w.]+ import |"
-    r"#include ?[<\"]|select .+ from |(?:public|private) (?:static |class |void |int )|(?:async )?function ?\w*\(|(?:const|let|var) \w+ ?=|fn \w+\(|"
-    r"return [^ ]+.*;$)",
+    r"#include ?[<\"]|select .+ from |(?:public|private) (?:static |class |void |int )|"
+    r"(?:async )?function ?\w*\(|(?:const|let|var) \w+ ?=|fn \w+\(|return [^ ]+.*;$)",
     re.MULTILINE | re.IGNORECASE,
 )
 # none of these says code alone; three of them together do
