@@ -1,0 +1,47 @@
+"""Model servers that settings name. A provider is a value; `client.py` talks to it."""
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from omni.config import HF_ROUTER_URL, Settings
+from omni.errors import InputError
+
+DUMMY_KEY = "no-key"
+"""Sent where no key is set: the SDK refuses an empty one, and would otherwise look for one in the environment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """An OpenAI-compatible server."""
+
+    name: str
+    """For people, for example "Hugging Face" or "127.0.0.1:11434"."""
+    base_url: str
+    api_key: str = field(repr=False, default=DUMMY_KEY)
+
+    @property
+    def has_key(self) -> bool:
+        return self.api_key != DUMMY_KEY
+
+
+def providers_from(settings: Settings) -> tuple[Provider, ...]:
+    """The servers to try, in order: the one named by OMNI_BASE_URL, then Hugging Face's router.
+
+    A token goes to its own server only. In a Space the owner's HF_TOKEN is not spent on visitors' answers.
+
+    Raises:
+        InputError: OMNI_BASE_URL is not an http address.
+    """
+    providers = []
+    if settings.base_url:
+        parts = urlsplit(settings.base_url)
+        if parts.scheme not in {"http", "https"} or not parts.netloc:
+            raise InputError(
+                f"OMNI_BASE_URL is {settings.base_url!r}; expected an http address such as http://127.0.0.1:11434/v1."
+            )
+        name = parts.netloc.rpartition("@")[2]
+        key = settings.api_key or DUMMY_KEY
+        providers.append(Provider(name=name, base_url=settings.base_url.rstrip("/"), api_key=key))
+    if settings.hf_token and not settings.in_space:
+        providers.append(Provider(name="Hugging Face", base_url=HF_ROUTER_URL, api_key=settings.hf_token))
+    return tuple(providers)

@@ -1,0 +1,96 @@
+"""Fixtures for every test: no network, no user's settings, and a real browser where there is one."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.upstream import Upstream, run_upstream
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+_OWN_VARIABLES = ("HF_TOKEN", "OMNI_BASE_URL", "OMNI_API_KEY", "OMNI_HOST", "OMNI_PORT", "OMNI_DB", "SPACE_ID")
+_LOCAL = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
+
+
+@pytest.fixture(autouse=True)
+def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every test runs without the user's keys and folders, and without a network."""
+    for name in _OWN_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    connect = socket.socket.connect
+
+    def connect_locally(self: socket.socket, address: Any) -> None:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and address[0] not in _LOCAL:
+            raise OSError(f"a test tried to reach {address[0]!r}; tests have no network")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_locally)
+
+
+@pytest.fixture(scope="session")
+def _upstream_server() -> Iterator[Upstream]:
+    with run_upstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def upstream(_upstream_server: Upstream) -> Iterator[Upstream]:
+    """The scripted model server, without scripts or models."""
+    _upstream_server.reset()
+    _upstream_server.models = ()
+    yield _upstream_server
+    _upstream_server.reset()
+
+
+def _no_browser(reason: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI needs a browser: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """Chromium, started once; tests are skipped where it is missing, and fail in CI."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        _no_browser("no chromium on this machine: apt-get install chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _no_browser("playwright is not installed: pip install playwright")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: "Browser") -> Iterator["Page"]:
+    """A new window at 1280 x 900 that fails the test on a console error or a request that leaves the machine."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    errors: list[str] = []
+    hosts: set[str] = set()
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: hosts.add(_host(request.url)))
+    yield page
+    context.close()
+    assert hosts - {""} <= _LOCAL, f"requests left the machine: {sorted(hosts - _LOCAL)}"
+    assert not errors, f"console errors: {errors}"
+
+
+def _host(url: str) -> str:
+    from urllib.parse import urlsplit
+
+    return urlsplit(url).hostname or ""
