@@ -7,12 +7,14 @@ from fnmatch import translate
 
 import numpy as np
 
-from omni.types import Exclusion, Preferences, Preset, PromptProfile, Reason, Safety, Weights
+from omni.types import Exclusion, ModelCard, Preferences, Preset, PromptProfile, Reason, Safety, Weights
 
 OUTPUT_RESERVE_TOKENS = 1024
 """Room kept in the context window for the answer, at least."""
 UNKNOWN_WINDOW_TOKENS = 4096
 """A model whose window nobody states is trusted with this many tokens."""
+UNCENSORED_NAMES = ("dolphin", "uncensored", "abliterated", "euryale", "magnum", "mythomax", "rocinante")
+"""Parts of names under which fine-tunes without refusals are published."""
 
 PRESETS: Mapping[Preset, Weights] = {
     "balanced": Weights(quality_per_usd=20.0, quality_per_s=0.002, z=0.25, z_dearer=0.5),
@@ -39,6 +41,21 @@ class CandidateFacts:
     writes_json: np.ndarray
     uncensored: np.ndarray
     """bool: published as a fine-tune without refusals."""
+
+
+def candidate_facts(cards: Sequence[ModelCard]) -> CandidateFacts:
+    """The columns that the filters ask for."""
+    return CandidateFacts(
+        model_ids=tuple(card.model_id for card in cards),
+        roles=tuple(card.role for card in cards),
+        licences=tuple(card.license for card in cards),
+        answers=np.array([card.role not in ("guard", "translate") for card in cards]),
+        context_tokens=np.array([card.context_tokens or np.nan for card in cards], dtype=float),
+        reads_images=np.array(["image" in card.input_modalities for card in cards]),
+        calls_tools=np.array([bool(card.supports_tools) for card in cards]),
+        writes_json=np.array([bool(card.structured_output) for card in cards]),
+        uncensored=np.array([any(n in card.model_id.lower() for n in UNCENSORED_NAMES) for card in cards]),
+    )
 
 
 def utilities(

@@ -10,7 +10,7 @@ import numpy as np
 
 from omni.catalog import Catalog, load_catalog
 from omni.errors import InputError, NoModelAvailable
-from omni.policy import PRESETS, CandidateFacts, exclude, utilities
+from omni.policy import PRESETS, candidate_facts, exclude, utilities
 from omni.quality.abilities import TASKS
 from omni.quality.live import Estimate, LiveQuality, gain_se
 from omni.reading import Reader, load_reader
@@ -18,7 +18,6 @@ from omni.types import (
     Conversation,
     Decision,
     Exclusion,
-    ModelCard,
     Preferences,
     PromptProfile,
     Safety,
@@ -31,8 +30,6 @@ from omni.types import (
 MAX_PROMPT_CHARS = 4_000_000
 """About a million tokens: more than any window in the catalog."""
 TYPICAL_INPUT_TOKENS = 200
-UNCENSORED_NAMES = ("dolphin", "uncensored", "abliterated", "euryale", "magnum", "mythomax", "rocinante")
-"""Parts of names under which fine-tunes without refusals are published."""
 
 
 class Router:
@@ -158,21 +155,6 @@ def typical_profile() -> PromptProfile:
         privacy=(),
         safety=Safety.GENERAL,
         features=np.zeros(0, dtype=np.float32),
-    )
-
-
-def candidate_facts(cards: Sequence[ModelCard]) -> CandidateFacts:
-    """The columns that the filters ask for."""
-    return CandidateFacts(
-        model_ids=tuple(card.model_id for card in cards),
-        roles=tuple(card.role for card in cards),
-        licences=tuple(card.license for card in cards),
-        answers=np.array([card.role not in ("guard", "translate") for card in cards]),
-        context_tokens=np.array([card.context_tokens or np.nan for card in cards], dtype=float),
-        reads_images=np.array(["image" in card.input_modalities for card in cards]),
-        calls_tools=np.array([bool(card.supports_tools) for card in cards]),
-        writes_json=np.array([bool(card.structured_output) for card in cards]),
-        uncensored=np.array([any(n in card.model_id.lower() for n in UNCENSORED_NAMES) for card in cards]),
     )
 
 

@@ -68,16 +68,15 @@ def build_abilities(cards: Sequence[ModelCard]) -> AbilityTable:
     scores, categories = benchmark_matrix(cards)
     standard = standardise(scores)
     covariates = card_covariates(cards)
-    factors = fit_factors(standard, covariates)
-    weights = np.stack([_category_weights(TASK_CATEGORIES[task], categories, scores) for task in TASKS])
+    factors = fit_factors(standard, covariates, trust=_trust(categories))
+    weights = _weight_rows([TASK_CATEGORIES[task] for task in TASKS], categories, scores)
     task, task_se = _completed(standard, factors, weights)
     # Vision scores exist for few models and say nothing about text.
     general = task[:, [TASKS.index(t) for t in TASKS if t is not Task.VISION]].mean(axis=1)
     languages = tuple(sorted({c.split(":")[1] for c in categories if c.startswith("multilingual:") and len(c) == 15}))
-    tongue = np.stack([_category_weights({f"multilingual:{code}": 1.0}, categories, scores) for code in languages])
-    spoken, _ = _completed(standard, factors, tongue)
-    long_weights = _category_weights({"long_context": 1.0}, categories, scores)[None, :]
-    long_context, _ = _completed(standard, factors, long_weights)
+    tongues = _weight_rows([{f"multilingual:{code}": 1.0} for code in languages], categories, scores)
+    spoken, _ = _completed(standard, factors, tongues)
+    long_context, _ = _completed(standard, factors, _weight_rows([{"long_context": 1.0}], categories, scores))
     directions = weights @ factors.loadings
     return AbilityTable(
         model_ids=tuple(card.model_id for card in cards),
@@ -140,6 +139,12 @@ def model_covariates(
     return np.array([1.0, size, active, year, params_total_b is None, release_year is None, bool(reasons)], dtype=float)
 
 
+def _trust(categories: Sequence[str]) -> np.ndarray:
+    """(n_benchmarks,) the root of 1 / the number of benchmarks of the same kind, all languages being one kind."""
+    kinds = [category.split(":")[0] for category in categories]
+    return np.array([kinds.count(kind) ** -0.5 for kind in kinds])
+
+
 def _variant_rank(score: BenchmarkScore) -> tuple[int, str]:
     order = VARIANT_ORDER.index(score.variant) if score.variant in VARIANT_ORDER else len(VARIANT_ORDER)
     return order, score.variant
@@ -158,15 +163,19 @@ def _to_logits(column: Sequence[BenchmarkScore]) -> np.ndarray:
     return values
 
 
-def _category_weights(shares: Mapping[str, float], categories: Sequence[str], scores: np.ndarray) -> np.ndarray:
-    """(n_benchmarks,) weights that sum to 1: by category share, within it by the root of the models measured."""
-    n_measured = np.sqrt((~np.isnan(scores)).sum(axis=0))
-    weights = np.zeros(len(categories))
-    for category, share in shares.items():
-        own = np.array([c == category for c in categories]) * n_measured
-        if own.sum() > 0:
-            weights += share * own / own.sum()
-    return weights / weights.sum() if weights.sum() > 0 else weights
+def _weight_rows(groups: Sequence[Mapping[str, float]], categories: Sequence[str], scores: np.ndarray) -> np.ndarray:
+    """(n_groups, n_benchmarks) weights, rows summing to 1: by category, within it by the root of coverage.
+
+    A group that no benchmark speaks for gets a row of zeros: its ability is then the average one.
+    """
+    coverage = np.sqrt((~np.isnan(scores)).sum(axis=0))
+    weights = np.zeros((len(groups), len(categories)))
+    for row, shares in zip(weights, groups, strict=True):
+        for category, share in shares.items():
+            own = np.array([c == category for c in categories], dtype=float) * coverage
+            row += share * own / max(own.sum(), 1e-9)
+        row /= max(row.sum(), 1e-9)
+    return weights
 
 
 def _completed(standard: np.ndarray, factors: Factors, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

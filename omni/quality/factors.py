@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-N_FACTORS = 3
+N_FACTORS = 4
 N_STEPS = 25
 LOADING_RIDGE = 2.0
 """Pseudo-observations that pull a benchmark's loadings to 0: a benchmark of eight models cannot claim three factors."""
@@ -40,13 +40,20 @@ def standardise(scores: np.ndarray) -> np.ndarray:
 
 
 def fit_factors(
-    scores: np.ndarray, covariates: np.ndarray, *, n_factors: int = N_FACTORS, n_steps: int = N_STEPS
+    scores: np.ndarray,
+    covariates: np.ndarray,
+    *,
+    trust: np.ndarray | None = None,
+    n_factors: int = N_FACTORS,
+    n_steps: int = N_STEPS,
 ) -> Factors:
     """Fits the factor model by expectation maximisation.
 
     Args:
         scores: (n_models, n_benchmarks), standardised, NaN = not measured.
         covariates: (n_models, n_covariates) with a column of ones; they set each model's prior mean.
+        trust: (n_benchmarks,) 0..1, how much a benchmark counts as evidence of its own; None = all 1. Thirty overlap
+            scores of one suite repeat each other, and a model known by them alone is not known well.
 
     Source: probabilistic factor analysis with missing cells, Rubin and Thayer 1982, Psychometrika 47, section 2;
         here the prior mean is a linear function of covariates.
@@ -54,12 +61,14 @@ def fit_factors(
     seen = ~np.isnan(scores)
     filled = np.where(seen, scores, 0.0)
     n_benchmarks = scores.shape[1]
+    n_factors = min(n_factors, *scores.shape)
     loadings = _initial_loadings(filled, n_factors)
     noise = np.full(n_benchmarks, 0.5)
     regression = np.zeros((covariates.shape[1], n_factors))
     identity = np.eye(n_factors)
+    trusted = np.ones(n_benchmarks) if trust is None else trust
     for _ in range(n_steps):
-        mean, covariance = _posterior(filled, seen, loadings, noise, covariates @ regression)
+        mean, covariance = _posterior(filled, seen, loadings, noise / trusted, covariates @ regression)
         second = covariance + mean[:, :, None] * mean[:, None, :]
         moments = np.tensordot(seen.astype(float), second, axes=(0, 0)) + LOADING_RIDGE * identity
         cross = filled.T @ mean
@@ -69,7 +78,7 @@ def fit_factors(
         noise = np.maximum(MIN_NOISE, (unexplained + 1.0) / (seen.sum(axis=0) + 2.0))
         gram = covariates.T @ covariates + np.eye(covariates.shape[1])
         regression = np.linalg.solve(gram, covariates.T @ mean)
-    mean, covariance = _posterior(filled, seen, loadings, noise, covariates @ regression)
+    mean, covariance = _posterior(filled, seen, loadings, noise / trusted, covariates @ regression)
     return Factors(loadings=loadings, noise=noise, regression=regression, mean=mean, covariance=covariance)
 
 

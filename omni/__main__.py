@@ -1,0 +1,31 @@
+"""python -m omni route | models | bench | fit."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from omni.commands import bench, fit, models, route
+from omni.errors import OmniError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; bad input gives one line on standard error and exit code 2."""
+    parser = argparse.ArgumentParser(prog="python -m omni", description="The open router for open models.")
+    subparsers = parser.add_subparsers(dest="command", required=True)
+    for command in (route, models, bench, fit):
+        command.add_parser(subparsers)
+    args = parser.parse_args(argv)
+    try:
+        return args.run(args)
+    except OmniError as error:
+        print(f"omni: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader went away (`| head`): that is no error, but Python would complain again while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""python -m omni route: which model would answer a prompt, and why."""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+from omni.conversations import parse_messages
+from omni.errors import InputError
+from omni.explain import explain
+from omni.policy import PRESETS
+from omni.router import MAX_PROMPT_CHARS, load_router
+from omni.types import Conversation, Decision, Preferences, Preset
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command and its options."""
+    parser = subparsers.add_parser("route", help="which model would answer, and why")
+    parser.add_argument("prompt", nargs="?", help="the prompt; - reads it from standard input")
+    parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
+    parser.add_argument("--prefer", default="balanced", metavar="PRESET", help=", ".join(PRESETS))
+    parser.add_argument("--max-cost", metavar="USD", help="ceiling for the expected cost of this answer")
+    parser.add_argument(
+        "--allow", action="append", default=[], metavar="GLOB", help="only models that match; repeatable"
+    )
+    parser.add_argument("--deny", action="append", default=[], metavar="GLOB", help="no model that matches; repeatable")
+    parser.add_argument("--messages", metavar="FILE.json", help="an OpenAI-style message list, or a whole request")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the decision.
+
+    Raises:
+        InputError: no prompt, both a prompt and a file, an unreadable file, an unknown preset, a bad ceiling.
+    """
+    conversation = _conversation(args.prompt, args.messages)
+    preferences = Preferences(
+        preset=_preset(args.prefer),
+        max_cost_usd=_ceiling(args.max_cost),
+        allow=tuple(args.allow),
+        deny=tuple(args.deny),
+    )
+    router = load_router()
+    decision = router.route(conversation, preferences)
+    explanation = explain(decision, router.catalog)
+    if args.json:
+        print(json.dumps(decision_to_json(decision, explanation.to_text()), ensure_ascii=False, indent=1))
+    else:
+        print(explanation.to_text())
+        for candidate in decision.candidates[:10]:
+            cost = "-" if candidate.cost_usd is None else f"{candidate.cost_usd:.6f}"
+            wait = "-" if candidate.latency_s is None else f"{candidate.latency_s:.1f}"
+            print(
+                f"{candidate.rank:3}  {candidate.model_id:52}  utility {candidate.utility:6.3f}  "
+                f"quality {candidate.quality:.3f} ± {candidate.quality_se:.3f}  USD {cost}  {wait} s"
+            )
+    return 0
+
+
+def decision_to_json(decision: Decision, explanation: str) -> dict[str, Any]:
+    """The decision as plain values; unknown figures are null."""
+    profile = decision.profile
+    return {
+        "decision_id": decision.decision_id,
+        "catalog_version": decision.catalog_version,
+        "parameters_version": decision.parameters_version,
+        "profile": {
+            "language": profile.language,
+            "script": profile.script,
+            "tasks": {task.value: share for task, share in profile.tasks.items()},
+            "difficulty": profile.difficulty,
+            "input_tokens": profile.input_tokens,
+            "privacy": list(profile.privacy_kinds),
+            "safety": profile.safety.value,
+            "n_images": profile.n_images,
+            "n_turns": profile.n_turns,
+        },
+        "chosen": decision.chosen.model_id,
+        "reference": decision.reference_model_id,
+        "candidates": [
+            {
+                "model_id": candidate.model_id,
+                "rank": candidate.rank,
+                "utility": candidate.utility,
+                "parts": dict(candidate.parts),
+                "quality": candidate.quality,
+                "quality_se": candidate.quality_se,
+                "quality_logit": candidate.quality_logit,
+                "quality_parts": dict(candidate.quality_parts),
+                "cost_usd": candidate.cost_usd,
+                "cost_basis": candidate.cost_basis,
+                "latency_s": candidate.latency_s,
+                "latency_basis": candidate.latency_basis,
+            }
+            for candidate in decision.candidates
+        ],
+        "excluded": [
+            {"model_id": exclusion.model_id, "reason": exclusion.reason.value, "detail": exclusion.detail}
+            for exclusion in decision.excluded
+        ],
+        "explanation": explanation,
+    }
+
+
+def _conversation(prompt: str | None, messages_file: str | None) -> Conversation:
+    if messages_file is not None:
+        if prompt is not None:
+            raise InputError("Both a prompt and --messages were given; give one of them.")
+        return parse_messages(_read_text(Path(messages_file)), where=messages_file)
+    if prompt is None:
+        raise InputError('No prompt was given; write it in quotes, for example: python -m omni route "Hello".')
+    return Conversation.from_prompt(sys.stdin.read(MAX_PROMPT_CHARS + 1) if prompt == "-" else prompt)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({type(error).__name__}); give a UTF-8 JSON file.") from error
+
+
+def _preset(name: str) -> Preset:
+    if name not in PRESETS:
+        raise InputError(f"--prefer is {name!r}; expected one of {', '.join(PRESETS)}.")
+    return cast(Preset, name)
+
+
+def _ceiling(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        ceiling = float(text)
+    except ValueError:
+        ceiling = math.nan
+    if not (math.isfinite(ceiling) and ceiling > 0):
+        raise InputError(f"--max-cost is {text!r}; expected a positive number of US dollars, for example 0.002.")
+    return ceiling
