@@ -1,5 +1,6 @@
 """The shipped catalog as it is read, and small broken catalogs written to a folder of the test."""
 
+import json
 import shutil
 from datetime import date
 from pathlib import Path
@@ -257,3 +258,13 @@ def test_missing_file_is_named(mini: Path) -> None:
     (mini / "prices.csv").unlink()
     with pytest.raises(CatalogError, match=r"prices\.csv cannot be read"):
         load_catalog(mini)
+
+
+@pytest.mark.parametrize(("name", "n_routes"), [("routes_34.json", 34), ("routes_3.json", 3)])
+def test_route_policies_name_models_and_hold_no_sentences(name: str, n_routes: int) -> None:
+    """Each route has a primary model and fallbacks as repository ids, and nothing else."""
+    routes = json.loads((SHIPPED / name).read_text(encoding="utf-8"))["routes"]
+    assert len(routes) == n_routes
+    for route in routes:
+        assert set(route) == {"route", "primary_model", "fallback_models"}
+        assert all(model_id.count("/") == 1 for model_id in [route["primary_model"], *route["fallback_models"]])
