@@ -1,0 +1,99 @@
+"""Decisions over the shipped catalog."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from omni.errors import InputError, NoModelAvailable
+from omni.router import MAX_PROMPT_CHARS, Router
+from omni.types import Conversation, Message, Preferences, Reason
+
+PROMPT = Conversation.from_prompt("Write a Python function that merges two sorted lists.")
+
+
+def test_parts_sum_to_the_score_for_every_candidate(router: Router):
+    """Both sets of parts sum within 1e-9, and quality is the logistic of its parts."""
+    for candidate in router.route(PROMPT).candidates:
+        assert math.isclose(sum(candidate.parts.values()), candidate.utility, abs_tol=1e-9)
+        assert math.isclose(sum(candidate.quality_parts.values()), candidate.quality_logit, abs_tol=1e-9)
+        assert math.isclose(candidate.quality, 1 / (1 + math.exp(-candidate.quality_logit)), abs_tol=1e-9)
+
+
+def test_the_same_call_gives_the_same_decision(router: Router):
+    """Nothing in a decision depends on the clock, on chance or on earlier calls."""
+    first, second = router.route(PROMPT), router.route(PROMPT)
+    assert first == replace(second, scores=first.scores)
+    assert first.candidates == second.candidates
+
+
+def test_a_batch_decides_as_single_calls_do(router: Router):
+    """Reading many prompts at once changes no choice."""
+    prompts = [PROMPT, Conversation.from_prompt("¿Cuál es la capital de Perú?"), Conversation.from_prompt("2+2=?")]
+    batch = router.route_batch(prompts)
+    assert [d.decision_id for d in batch] == [router.route(p).decision_id for p in prompts]
+    assert [d.chosen.model_id for d in batch] == [router.route(p).chosen.model_id for p in prompts]
+
+
+def test_every_model_is_a_candidate_or_excluded(router: Router):
+    """Nobody vanishes without a reason."""
+    decision = router.route(PROMPT)
+    named = {c.model_id for c in decision.candidates} | {e.model_id for e in decision.excluded}
+    assert named == {card.model_id for card in router.catalog.models}
+    assert len(decision.candidates) >= 200
+
+
+def test_long_input_keeps_only_large_windows(router: Router):
+    """A text of 200,000 tokens excludes every model whose window is smaller."""
+    decision = router.route(Conversation.from_prompt("All work and no play. " * 40_000))
+    assert decision.profile.input_tokens > 150_000
+    for candidate in decision.candidates:
+        assert (router.catalog.get(candidate.model_id).context_tokens or 0) > decision.profile.input_tokens
+    assert sum(e.reason is Reason.CONTEXT_WINDOW for e in decision.excluded) > 100
+
+
+def test_an_image_keeps_only_models_that_read_images(router: Router):
+    """Text-only models are excluded with the modality code."""
+    message = Message(role="user", text="What is on this picture?", n_images=1)
+    decision = router.route(Conversation(messages=(message,)))
+    assert all("image" in router.catalog.get(c.model_id).input_modalities for c in decision.candidates)
+    assert any(e.reason is Reason.MODALITY for e in decision.excluded)
+
+
+def test_cheap_costs_no_more_than_quality(router: Router):
+    """The presets pull in the direction of their names."""
+    cost = {p: router.route(PROMPT, Preferences(preset=p)).chosen.cost_usd for p in ("cheap", "balanced", "quality")}
+    assert cost["cheap"] <= cost["balanced"] <= cost["quality"]
+    quality = {p: router.route(PROMPT, Preferences(preset=p)).chosen.quality for p in ("cheap", "quality")}
+    assert quality["quality"] >= quality["cheap"]
+
+
+def test_fast_waits_no_longer_than_quality(router: Router):
+    """The fast preset gives up quality for a shorter wait."""
+    wait = {p: router.route(PROMPT, Preferences(preset=p)).chosen.latency_s for p in ("fast", "quality")}
+    assert wait["fast"] <= wait["quality"]
+
+
+def test_only_served_models_are_chosen(router: Router):
+    """With a provider's offer known, the choice stays inside it."""
+    served = frozenset(card.model_id for card in router.catalog.models[:20])
+    assert router.route(PROMPT, served=served).chosen.model_id in served
+
+
+@pytest.mark.parametrize("text", ["", "  \n\t"])
+def test_an_empty_prompt_is_refused(router: Router, text: str):
+    """Nothing to read is an error, not a guess."""
+    with pytest.raises(InputError, match="empty"):
+        router.route(Conversation.from_prompt(text))
+
+
+def test_a_huge_prompt_is_refused_before_reading(router: Router):
+    """The limit is named."""
+    with pytest.raises(InputError, match="at most"):
+        router.route(Conversation.from_prompt("x" * (MAX_PROMPT_CHARS + 1)))
+
+
+def test_nobody_left_says_why(router: Router):
+    """The error counts the reasons and says what to relax."""
+    with pytest.raises(NoModelAvailable, match="not_allowed"):
+        router.route(PROMPT, Preferences(allow=("nobody/*",)))
