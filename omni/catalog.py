@@ -133,7 +133,7 @@ def _check_tables(tables: Tables) -> None:
         table.check_known("model_id", model_ids, "models.csv")
     tables.scores.check_known("benchmark", {row.benchmark for row in tables.benchmarks.rows}, "benchmark_index.csv")
     tables.scores.check_known("source_id", {row.source_id for row in tables.sources.rows}, "sources.csv")
-    _check_models(tables.models, model_ids)
+    _check_models(tables.models)
     for index, row in enumerate(tables.scores.rows):
         low, high = row.score_low, row.score_high
         if (low is not None and row.score < low) or (high is not None and row.score > high):
@@ -142,13 +142,13 @@ def _check_tables(tables: Tables) -> None:
             )
 
 
-def _check_models(models: Table[ModelRow], model_ids: set[str]) -> None:
+def _check_models(models: Table[ModelRow]) -> None:
     if not models.rows:
         raise CatalogError(f"{models.file_name} has a header and no rows; expected at least one model.")
     bases = {row.model_id for row in models.rows if row.variant_of is None}
     for index, row in enumerate(models.rows):
         if row.variant_of is not None and row.variant_of not in bases:
-            expected = f"a model_id of models.csv that is no variant itself{near_names(row.variant_of, model_ids)}"
+            expected = f"a model_id of models.csv that is no variant itself{near_names(row.variant_of, bases)}"
             models.refuse(index, "variant_of", row.variant_of, expected)
         total, active = row.params_total_b, row.params_active_b
         if active is not None and (total is None or active > total):

@@ -7,6 +7,7 @@ from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Generic, Literal, NoReturn, TypeVar
 
@@ -16,9 +17,9 @@ from pydantic_core import ErrorDetails
 from omni.errors import CatalogError
 
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_CATEGORY = (
-    r"^(agentic|code|creative_writing|factuality|hard_prompts|instruction_following|knowledge|long_context|math"
-    r"|multi_turn|overall|reasoning|safety|summarization|translation|vision|multilingual:[a-z-]+)$"
+_CATEGORIES = (
+    *("agentic", "code", "creative_writing", "factuality", "hard_prompts", "instruction_following", "knowledge"),
+    *("long_context", "math", "multi_turn", "overall", "reasoning", "safety", "summarization", "translation", "vision"),
 )
 
 
@@ -30,6 +31,18 @@ def _to_day(cell: str) -> date:
         except ValueError:
             pass
     raise ValueError("expected a day as YYYY-MM-DD")
+
+
+def _to_model_id(cell: str) -> str:
+    if not re.fullmatch(r"[^/\s]+/[^/\s]+", cell):
+        raise ValueError("expected a Hugging Face repository id, owner/name")
+    return cell
+
+
+def _to_category(cell: str) -> str:
+    if cell not in _CATEGORIES and not re.fullmatch(r"multilingual:[a-z-]+", cell):
+        raise ValueError(f"expected {', '.join(_CATEGORIES)} or multilingual: with a language code")
+    return cell
 
 
 def _to_modalities(cell: str) -> list[str]:
@@ -51,7 +64,7 @@ class Row(BaseModel):
 class ModelRow(Row):
     """models.csv; `variant_of` names the model this one is a quantised or converted copy of."""
 
-    model_id: Annotated[str, Field(pattern=r"^[^/\s]+/[^/\s]+$")]
+    model_id: Annotated[str, BeforeValidator(_to_model_id)]
     role: Literal["chat", "code", "vision", "translate", "guard"]
     owner: str | None = None
     display_name: str | None = None
@@ -111,7 +124,7 @@ class BenchmarkRow(Row):
     """benchmark_index.csv."""
 
     benchmark: str
-    category: Annotated[str, Field(pattern=_CATEGORY)]
+    category: Annotated[str, BeforeValidator(_to_category)]
     unit: str
     higher_is_better: bool
 
@@ -167,13 +180,11 @@ class Table(Generic[RowT]):
     def check_unique(self, columns: tuple[str, ...]) -> None:
         """Raises a CatalogError when two rows agree in all these columns."""
         seen: dict[Hashable, int] = {}
-        for index, row in enumerate(self.rows):
-            key = tuple(getattr(row, column) for column in columns)
+        for index, key in enumerate(map(attrgetter(*columns), self.rows)):
             first = seen.setdefault(key, index)
             if first != index:
-                value = key[0] if len(key) == 1 else key
                 expected = f"one row each, and row {self.row_numbers[first]} has the same"
-                self.refuse(index, ", ".join(columns), value, expected)
+                self.refuse(index, ", ".join(columns), key, expected)
 
     def check_known(self, column: str, known: Collection[str], where: str) -> None:
         """Raises a CatalogError when a cell names something that `where` does not list."""
@@ -185,7 +196,10 @@ class Table(Generic[RowT]):
 
 def cell_error(file_name: str, row_number: int, column: str, value: object, expected: str) -> CatalogError:
     """The error for one cell: where it is, what it holds and what was expected."""
-    return CatalogError(f"{file_name} row {row_number}, column {column}: found {value!r}, expected {expected}.")
+    place = f"{file_name} row {row_number}, column {column}"
+    return CatalogError(
+        f"{place}: found {value!r}, expected {expected}. Correct the cell; an unknown figure is left out, never 0."
+    )
 
 
 def near_names(value: str, known: Collection[str]) -> str:

@@ -175,6 +175,16 @@ def test_speed_is_the_newest_median_over_providers(mini: Path) -> None:
     assert {speed.provider for speed in card.speeds} == {"median", "cloud"}
 
 
+def test_price_is_the_median_of_listed_ones_when_none_is_stated(mini: Path) -> None:
+    """Without a reference price in models.csv the rows of prices.csv give it, with their newest day."""
+    edit(mini, "models.csv", "0.1,0.2,list,2026-01-02", ",,,")
+    edit(mini, "prices.csv", "acme/base,cloud", "acme/base,other,base,0.3,0.6,,2026-01-09,list\nacme/base,cloud")
+    card = load_catalog(mini).get("acme/base")
+    assert (card.price_in_usd_per_mtok, card.price_out_usd_per_mtok) == pytest.approx((0.2, 0.4))
+    assert card.price_basis == "listed"
+    assert card.sources["price_in_usd_per_mtok"] == "median of 2 providers (2026-01-09)"
+
+
 def test_few_listed_prices_leave_the_unlisted_unknown(mini: Path) -> None:
     """With one listed price there is nothing to fit, so an unlisted model has no price."""
     with (mini / "models.csv").open("a", encoding="utf-8") as file:
@@ -199,10 +209,12 @@ def test_few_listed_prices_leave_the_unlisted_unknown(mini: Path) -> None:
             "chat,acme/bass,",
             r"column variant_of: found 'acme/bass'.*near: acme/base",
         ),
+        ("models.csv", "acme/base,", "acme,", r"column model_id: found 'acme', expected .* repository id, owner/name"),
         ("models.csv", "acme/base,chat", "acme/base,poet", r"row 2, column role: found 'poet', expected 'chat'"),
         ("models.csv", "2026-01-02", "2026-13-02", r"row 2, column price_as_of: found '2026-13-02', expected a day"),
         ("models.csv", "4096,card", "4096,", r"row 2, column context_source: found None.*source of context_tokens"),
         ("models.csv", "0.1,0.2,list", ",0.2,list", r"row 2, column price_out_usd_per_mtok: found 0.2.*both prices"),
+        ("models.csv", "list,2026-01-02", "list,", r"row 2, column price_as_of: found None, expected the day"),
         ("models.csv", ",8,,model", ",8,9,model", r"row 2, column params_active_b: found 9.0, expected at most"),
         ("models.csv", "model_id,role", "model_id,rolle", r"models.csv row 1: missing columns \['role'\].*'rolle'"),
         ("models.csv", "acme/base-fp8,", "acme/base-fp8,,", r"models.csv row 3: 13 cells, expected 12"),
@@ -230,7 +242,12 @@ def test_few_listed_prices_leave_the_unlisted_unknown(mini: Path) -> None:
             r"row 2, column score: found 61.5.*score_low and score_high",
         ),
         ("benchmark_index.csv", "true", "up", r"row 2, column higher_is_better: found 'up', expected a valid boolean"),
-        ("benchmark_index.csv", "math", "maths", r"row 2, column category: found 'maths'"),
+        (
+            "benchmark_index.csv",
+            "math",
+            "maths",
+            r"row 2, column category: found 'maths', expected agentic, .*multilingual:",
+        ),
         (
             "speed.csv",
             "2026-01-03",
@@ -268,3 +285,13 @@ def test_route_policies_name_models_and_hold_no_sentences(name: str, n_routes: i
     for route in routes:
         assert set(route) == {"route", "primary_model", "fallback_models"}
         assert all(model_id.count("/") == 1 for model_id in [route["primary_model"], *route["fallback_models"]])
+
+
+def test_catalog_without_models_is_refused(mini: Path) -> None:
+    """A models.csv of a header alone is not a catalog."""
+    header = MINI["models.csv"].splitlines()[0]
+    for name in ("prices.csv", "benchmarks.csv", "speed.csv"):
+        (mini / name).write_text(MINI[name].splitlines()[0] + "\n", encoding="utf-8")
+    (mini / "models.csv").write_text(header + "\n", encoding="utf-8")
+    with pytest.raises(CatalogError, match=r"models\.csv has a header and no rows"):
+        load_catalog(mini)
