@@ -1,0 +1,84 @@
+"""Expected cost of one answer per model, learned from the recorded costs: a terse model is judged by its bill."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from omni.quality.stack import Moments, total
+
+COST_STRENGTH = 10.0
+COST_SHRINK_PROMPTS = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostHead:
+    """Log-linear cost per model, scaled to the mean cost and shrunk to it."""
+
+    slope: np.ndarray
+    """(d, m) on the log of the cost."""
+    intercept: np.ndarray
+    scale: np.ndarray
+    """(m,) makes the mean of the predictions the mean of the costs."""
+    mean_usd: np.ndarray
+    """(m,) mean cost per prompt; NaN = no cost known."""
+    trust: float
+    """0..1: how much of the predicted difference to the mean is kept, from cross-validation."""
+
+    def predict(self, linear: np.ndarray) -> np.ndarray:
+        """(n, d) linear features -> (n, m) USD per prompt; NaN for a model without any cost."""
+        raw = np.exp(np.clip(linear @ self.slope + self.intercept, -40.0, 20.0)) * self.scale
+        return self.mean_usd + self.trust * (raw - self.mean_usd)
+
+
+def fit_cost_head(linear: np.ndarray, costs_usd: np.ndarray, folds: np.ndarray) -> CostHead:
+    """Fits on (n, d) linear features and (n, m) costs with NaN = unknown; `folds` (n,) from 0."""
+    seen = np.isfinite(costs_usd)
+    known = seen.any(0)
+    positive = costs_usd[seen & (costs_usd > 0)]
+    floor = 1e-3 * float(np.median(positive)) if len(positive) else 1e-12
+    logs = fill_two_way(np.where(seen, np.log(np.maximum(np.where(seen, costs_usd, 1.0), floor)), np.nan))
+    parts = [Moments.of(linear[folds == f].astype(np.float64), logs[folds == f]) for f in range(int(folds.max()) + 1)]
+    full = total(parts)
+    mean = column_means(costs_usd, seen, np.exp(logs))
+    held_out = np.zeros(logs.shape)
+    for fold, part in enumerate(parts):
+        rows = folds == fold
+        slope, intercept = full.minus(part).solve(COST_STRENGTH)
+        held_out[rows] = np.exp(linear[rows] @ slope + intercept)
+    size = np.where(known, mean, 1.0)
+    scaled = held_out * (size / np.maximum(held_out.mean(0), 1e-300)) / size - 1.0
+    truth = np.where(seen, costs_usd / size - 1.0, 0.0)
+    trust = float((scaled * truth)[seen].sum() / max((scaled[seen] ** 2).sum(), 1e-12)) if seen.any() else 0.0
+    trust *= len(linear) / (len(linear) + COST_SHRINK_PROMPTS)
+    slope, intercept = full.solve(COST_STRENGTH)
+    fitted = np.exp(linear @ slope + intercept)
+    return CostHead(
+        slope=slope,
+        intercept=intercept,
+        scale=size / np.maximum(fitted.mean(0), 1e-300),
+        mean_usd=np.where(known, mean, np.nan),
+        trust=float(np.clip(trust, 0.0, 1.0)),
+    )
+
+
+def column_means(values: np.ndarray, seen: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    """(m,) mean per model over all prompts, gaps taken from `filled`, rescaled to the level of the seen cells."""
+    own = np.where(seen, values, 0.0).sum(0)
+    model = np.where(seen, filled, 0.0).sum(0)
+    level = np.where(model > 0, own / np.maximum(model, 1e-300), 1.0)
+    return np.where(seen, values, filled * level).mean(0)
+
+
+def fill_two_way(values: np.ndarray, *, rounds: int = 12, prompt_shrink: float = 1.0) -> np.ndarray:
+    """Fills NaN cells with model effect + prompt effect; a model without any cell gets the mean of the models."""
+    seen = np.isfinite(values)
+    if seen.all():
+        return values.copy()
+    filled = np.where(seen, values, 0.0)
+    n_row, n_col = seen.sum(1), seen.sum(0)
+    prompt = np.zeros(len(values))
+    for _ in range(rounds):
+        model = np.where(seen, filled - prompt[:, None], 0.0).sum(0) / np.maximum(n_col, 1)
+        model[n_col == 0] = model[n_col > 0].mean() if (n_col > 0).any() else 0.0
+        prompt = np.where(seen, filled - model, 0.0).sum(1) / (n_row + prompt_shrink)
+    return np.where(seen, values, model + prompt[:, None])

@@ -1,0 +1,148 @@
+"""The fitted router of one pool."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from omni.errors import InputError
+from omni.quality.pool import AbilityPrior, Pool, fit_pool
+from tests.omni.quality.planted import Planted, plant
+
+
+def fit(data: Planted, **options: object) -> Pool:
+    return fit_pool(data.features, data.scores, data.costs_usd, groups=data.groups, categories=None, **options)  # type: ignore[arg-type]
+
+
+def picked_score(pool: Pool, data: Planted) -> float:
+    pick = pool.predict(data.features).quality.argmax(1)
+    return float(data.scores[np.arange(len(pick)), pick].mean())
+
+
+def test_planted_topics_are_routed_better_than_the_best_model() -> None:
+    """On unseen prompts the router beats every single model clearly."""
+    test = plant(seed=1)
+    assert picked_score(fit(plant(seed=0)), test) > test.scores.mean(0).max() + 0.2
+
+
+def test_without_signal_the_best_model_is_always_chosen() -> None:
+    """Held-out predictions that gain nothing switch the deviations off."""
+    data = plant(600, signal=0.0)
+    pool = fit(data._replace(scores=data.scores * 0.5 + np.array([0.0, 0.1, 0.2, 0.4]) * 0.9))
+    assert set(pool.predict(data.features).quality.argmax(1)) == {3}
+
+
+def test_half_of_the_scores_may_be_missing() -> None:
+    """The planted gain survives random gaps, and no prediction is unknown."""
+    data, test = plant(seed=0), plant(seed=1)
+    holes = np.random.default_rng(2).random(data.scores.shape) < 0.5
+    pool = fit(
+        data._replace(scores=np.where(holes, np.nan, data.scores), costs_usd=np.where(holes, np.nan, data.costs_usd))
+    )
+    assert np.isfinite(pool.predict(test.features).quality).all()
+    assert picked_score(pool, test) > test.scores.mean(0).max() + 0.15
+
+
+def test_two_models_are_enough() -> None:
+    """The smallest pool gives one reference and finite figures."""
+    prediction = fit(plant(200, 2)).predict(plant(50, 2, seed=3).features)
+    assert prediction.quality.shape == (50, 2)
+    assert (prediction.gain_se[:, prediction.reference] == 0).all()
+
+
+def test_one_model_is_a_pool_too() -> None:
+    """With a single model there is nothing to choose and nothing to fail."""
+    assert fit(plant(100, 1)).predict(plant(5, 1).features).quality.shape == (5, 1)
+
+
+def test_same_input_and_seed_give_the_same_bits() -> None:
+    """Fit and prediction are deterministic."""
+    first, second = (fit(plant()).predict(plant(seed=5).features) for _ in range(2))
+    assert first.quality.tobytes() == second.quality.tobytes()
+    assert first.cost_usd.tobytes() == second.cost_usd.tobytes()
+
+
+def test_a_dominant_model_is_never_left() -> None:
+    """A model that is right everywhere stays the choice on every prompt."""
+    data = plant(200)
+    scores = data.scores.copy()
+    scores[:, 2] = 1.0
+    assert set(fit(data._replace(scores=scores)).predict(data.features).quality.argmax(1)) == {2}
+
+
+def test_repeated_prompts_stay_in_one_fold() -> None:
+    """Copies of a prompt with the same group do not make noise look predictable."""
+    data = plant(60, signal=0.0)
+    copies = Planted(*(np.repeat(part, 5, axis=0) for part in data))
+    pool = fit(copies)
+    assert pool.describe()["shrink"] == 0.0 or picked_score(pool, plant(400, signal=0.0, seed=9)) > 0.5
+
+
+def test_identical_prompts_do_not_break_the_fit() -> None:
+    """Features without any difference leave the means."""
+    data = plant(80)
+    pool = fit(data._replace(features=np.ones_like(data.features)))
+    assert np.ptp(pool.predict(data.features).quality, axis=0).max() < 1e-6
+
+
+def test_expected_cost_follows_the_prompt() -> None:
+    """A cost that doubles with a feature is predicted so."""
+    data = plant(300)
+    dear = data.costs_usd * np.exp(data.features[:, [1]])
+    predicted = fit(data._replace(costs_usd=dear)).predict(data.features).cost_usd
+    assert np.corrcoef(np.log(predicted[:, 0]), data.features[:, 1])[0, 1] > 0.9
+
+
+def test_unknown_cost_stays_unknown() -> None:
+    """A model without any price has no expected cost, and the others keep theirs."""
+    data = plant(200)
+    costs = data.costs_usd.copy()
+    costs[:, 1] = np.nan
+    cost = fit(data._replace(costs_usd=costs)).predict(data.features).cost_usd
+    assert np.isnan(cost[:, 1]).all()
+    assert np.isfinite(np.delete(cost, 1, axis=1)).all()
+
+
+def test_few_labels_keep_to_the_means() -> None:
+    """Ten prompts teach means only."""
+    pool = fit(plant(10))
+    assert pool.describe()["shrink"] == 0.0
+
+
+def test_categories_help_only_the_fit() -> None:
+    """Categories are accepted at the fit and not asked for at prediction."""
+    data, test = plant(seed=0), plant(seed=1)
+    pool = fit_pool(
+        data.features, data.scores, data.costs_usd, groups=data.groups, categories=np.array(["a", "b"])[data.topic]
+    )
+    assert picked_score(pool, test) > test.scores.mean(0).max() + 0.2
+
+
+def test_zero_labels_follow_the_abilities() -> None:
+    """Without scores, task shares and abilities decide."""
+    data = plant(100, 2)
+    prior = AbilityPrior(ability=np.array([[2.0, -1.0], [-1.0, 1.5]]), se=np.full((2, 2), 0.3))
+    pool = fit_pool(data.features, None, data.costs_usd, groups=data.groups, categories=None, priors=prior)
+    tasks = np.eye(2)[data.topic]
+    assert (pool.predict(data.features, tasks).quality.argmax(1) == data.topic).all()
+
+
+def test_arrays_that_do_not_belong_together_are_named() -> None:
+    """The message says which shapes were given."""
+    data = plant(50)
+    with pytest.raises(InputError, match=r"\(49, 4\)"):
+        fit(data._replace(scores=data.scores[1:]))
+
+
+def test_neither_scores_nor_priors_is_an_error() -> None:
+    """There must be something to go by."""
+    data = plant(50)
+    with pytest.raises(InputError, match="priors"):
+        fit_pool(data.features, None, data.costs_usd, groups=data.groups, categories=None)
+
+
+def test_a_pool_cannot_be_changed() -> None:
+    """Pools are values: a change is a new pool."""
+    pool = fit(plant(60))
+    assert replace(pool, n_fit=1).n_fit == 1
+    assert pool.n_fit == 60
