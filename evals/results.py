@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 CHOICE_COLUMNS = ("prompt_id", "policy", "setting", "model", "score", "cost_usd", "latency_s", "latency_basis",
-                  "input_tokens", "output_tokens")  # fmt: skip
+                  "input_tokens", "output_tokens", "predicted_quality")  # fmt: skip
 POINT_COLUMNS = ("policy", "setting", "quality", "lo", "hi", "cost_usd_per_1k", "cost_lo", "cost_hi", "latency_s",
                  "n_scored", "n_failed", "is_headline", "on_envelope")  # fmt: skip
 SINGLE_COLUMNS = ("model", "model_id", "quality", "lo", "hi", "cost_usd_per_1k", "latency_s", "latency_basis",

@@ -1,0 +1,170 @@
+"""A recording laid out for a replay: the pool, what policies may learn from, and the outcomes of the test side."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from evals.policies.base import FitData, TestData
+from omni.catalog import Catalog, load_catalog
+from omni.errors import RecordingError
+from omni.recording import Recording
+
+MIN_PRICED = 0.5
+"""Share of a model's scored fit cells that must have a cost, when any model has one, for it to be routed to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcomes:
+    """What each model did on the test side: (n_test, n_models), every model of the recording, NaN = unknown."""
+
+    scores: np.ndarray
+    costs_usd: np.ndarray
+    latencies_s: np.ndarray
+    is_latency_recorded: np.ndarray
+    """bool; elsewhere the latency is estimated from the model's published speed."""
+    input_tokens: np.ndarray
+    output_tokens: np.ndarray
+    is_counted: np.ndarray
+    """bool: the score is known, and the cost too where the model has costs: cost and quality share a denominator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Arena:
+    """Everything a replay needs, checked. Models are in order of their names."""
+
+    recording: Recording
+    models: tuple[str, ...]
+    pool: np.ndarray
+    """Columns of `models` that policies route between."""
+    left_out: Mapping[str, str]
+    """Model to the reason why it is not in the pool."""
+    fit: FitData
+    test: TestData
+    outcomes: Outcomes
+    prompt_ids: np.ndarray
+    categories: np.ndarray
+    groups: np.ndarray
+    """(n_test,) codes 0..n_groups-1."""
+    n_groups: int
+    has_costs: bool
+
+
+def build_arena(recording: Recording, *, seed: int, catalog: Catalog | None = None) -> Arena:
+    """Splits a recording into what may be learned from and what is judged on.
+
+    When costs are known for some models only, those without stay out of the pool (and keep their quality as single
+    models); so do models without a score on the fit side.
+
+    Raises:
+        RecordingError: no prompts on a side, or no model that could be routed to.
+    """
+    names = sorted(recording.models.index)
+    recording = recording.subset(models=names)
+    is_fit, is_test = recording.is_fit, recording.is_test
+    _check_sides(recording, is_fit, is_test)
+    pool, left_out, has_costs = _choose_pool(recording, is_fit)
+    group_codes = _codes(recording.prompts["group_id"].to_numpy())
+    fit_groups, test_groups = _codes(group_codes[is_fit]), _codes(group_codes[is_test])
+    categories = recording.prompts["category"].astype(object).to_numpy()
+    categories = np.where(recording.prompts["category"].isna(), None, categories)
+    fit = FitData(
+        models=tuple(names[column] for column in pool),
+        features=recording.features[is_fit],
+        scores=recording.scores[np.ix_(is_fit, pool)],
+        costs_usd=recording.costs_usd[np.ix_(is_fit, pool)] if has_costs else None,
+        groups=fit_groups,
+        categories=categories[is_fit],
+        facts=recording.models.iloc[pool],
+        seed=seed,
+    )
+    test = TestData(
+        features=recording.features[is_test],
+        categories=categories[is_test],
+        scores=recording.scores[np.ix_(is_test, pool)],
+        costs_usd=recording.costs_usd[np.ix_(is_test, pool)] if has_costs else None,
+    )
+    return Arena(
+        recording=recording,
+        models=tuple(names),
+        pool=pool,
+        left_out=left_out,
+        fit=fit,
+        test=test,
+        outcomes=_outcomes(recording, is_test, catalog),
+        prompt_ids=recording.prompts["prompt_id"].astype(str).to_numpy(dtype=object)[is_test],
+        categories=categories[is_test],
+        groups=test_groups,
+        n_groups=int(test_groups.max()) + 1,
+        has_costs=has_costs,
+    )
+
+
+def _check_sides(recording: Recording, is_fit: np.ndarray, is_test: np.ndarray) -> None:
+    for side, rows in (("fit", is_fit), ("test", is_test)):
+        if not np.isfinite(recording.scores[rows]).any():
+            raise RecordingError(
+                f"recording {recording.name}: no scored prompt on the {side} side; expected some on both. "
+                "Add prompts, or set the column split of prompts.parquet."
+            )
+
+
+def _choose_pool(recording: Recording, is_fit: np.ndarray) -> tuple[np.ndarray, dict[str, str], bool]:
+    scored = np.isfinite(recording.scores[is_fit])
+    priced = scored & np.isfinite(recording.costs_usd[is_fit])
+    n_scored, n_priced = scored.sum(axis=0), priced.sum(axis=0)
+    has_cost = (n_priced > 0) & (n_priced >= MIN_PRICED * n_scored)
+    left_out = {}
+    for column, name in enumerate(recording.models.index):
+        if n_scored[column] == 0:
+            left_out[name] = "no score on the fit side"
+        elif has_cost.any() and not has_cost[column]:
+            left_out[name] = "no known cost, while others have one"
+    pool = np.array([column for column, name in enumerate(recording.models.index) if name not in left_out], dtype=int)
+    if not len(pool):
+        raise RecordingError(f"recording {recording.name}: no model has a score on the fit side; add outcomes.")
+    return pool, left_out, bool(has_cost.any())
+
+
+def _outcomes(recording: Recording, is_test: np.ndarray, catalog: Catalog | None) -> Outcomes:
+    scores, costs = recording.scores[is_test], recording.costs_usd[is_test]
+    is_priced = np.isfinite(recording.costs_usd).any(axis=0)
+    recorded = recording.latencies_s[is_test]
+    latencies = recorded
+    if np.isnan(recorded).any():
+        estimated = estimate_latencies(recording, recording.output_tokens[is_test], catalog)
+        latencies = np.where(np.isnan(recorded), estimated, recorded)
+    return Outcomes(
+        scores=scores,
+        costs_usd=costs,
+        latencies_s=latencies,
+        is_latency_recorded=np.isfinite(recorded),
+        input_tokens=recording.input_tokens[is_test],
+        output_tokens=recording.output_tokens[is_test],
+        is_counted=np.isfinite(scores) & (np.isfinite(costs) | ~is_priced),
+    )
+
+
+def estimate_latencies(recording: Recording, output_tokens: np.ndarray, catalog: Catalog | None) -> np.ndarray:
+    """(n, n_models) seconds: published time to first token + output tokens / published tokens per second.
+
+    NaN where the model is not in the catalog, nobody published both figures, or the length is unknown.
+    """
+    latencies = np.full(output_tokens.shape, np.nan)
+    model_ids = recording.models["model_id"].tolist()
+    if not any(isinstance(model_id, str) for model_id in model_ids):
+        return latencies
+    cards = {card.model_id: card for card in (catalog or load_catalog()).models}
+    for column, model_id in enumerate(model_ids):
+        card = cards.get(model_id) if isinstance(model_id, str) else None
+        if card is not None and card.output_tokens_per_s and card.time_to_first_token_s is not None:
+            latencies[:, column] = card.time_to_first_token_s + output_tokens[:, column] / card.output_tokens_per_s
+    return latencies
+
+
+def _codes(labels: np.ndarray) -> np.ndarray:
+    """Codes 0.. in order of first appearance."""
+    _, first, inverse = np.unique(labels.astype(str), return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=int)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[inverse]

@@ -1,0 +1,228 @@
+"""What a policy is: it learns on the fit side, then picks a model for each test prompt at each dial setting."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from omni.errors import InputError
+
+N_DIAL = 25
+DIAL_SPAN = (3e-3, 10.0)
+"""Least and greatest λ above 0, in score units per mean cost of the best single model."""
+N_TIMED = 25
+"""Single prompts routed to measure the routing time."""
+NO_PICK = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FitData:
+    """The fit side as policies see it. Columns are the pool's models by name, so that ties go to the first name."""
+
+    models: tuple[str, ...]
+    features: np.ndarray
+    """(n_fit, n_features) float32, as recorded."""
+    scores: np.ndarray
+    """(n_fit, n_models), 0..1, NaN = missing."""
+    costs_usd: np.ndarray | None
+    """(n_fit, n_models), NaN = missing; None = no costs known, then only quality counts."""
+    groups: np.ndarray
+    """(n_fit,) int codes; rows of one group stay together in cross-validation."""
+    categories: np.ndarray
+    """(n_fit,) str or None."""
+    facts: pd.DataFrame
+    """The recording's `models` rows of the pool, in the order of `models`."""
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TestData:
+    """The test side. Outcomes are for the controls that are defined by hindsight (mixture, oracle), for no other."""
+
+    __test__ = False  # not a pytest class
+
+    features: np.ndarray
+    categories: np.ndarray
+    scores: np.ndarray
+    costs_usd: np.ndarray | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prediction:
+    """What is expected of each model on each prompt, (n, n_models)."""
+
+    quality: np.ndarray
+    cost_usd: np.ndarray | None
+    penalty: np.ndarray | None = None
+    """Quality taken off for weak evidence, 0 or more; None = no such rule."""
+
+
+class Predictor(Protocol):
+    """A fitted policy."""
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Hyper-parameters as chosen on the fit side."""
+        ...
+
+    def predict(self, features: np.ndarray, categories: np.ndarray) -> Prediction:
+        """Expectations for prompts given as (n, n_features) and (n,)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Choices:
+    """A policy's picks on the test side. The first setting is the headline: full quality."""
+
+    settings: tuple[str, ...]
+    picks: np.ndarray
+    """(n_settings, n_test) column of the picked model, NO_PICK where none could be picked."""
+    predicted: np.ndarray | None = None
+    """(n_test, n_models) predicted quality."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    fit_s: float = 0.0
+    routing_us: float | None = None
+    routing_batch_us: float | None = None
+
+
+class Policy(Protocol):
+    """Picks models; `dial` holds the λ to try, quality per USD, 0 first."""
+
+    def choose(self, fit: FitData, test: TestData, dial: np.ndarray) -> Choices:
+        """Learns from `fit`, then picks for `test`."""
+        ...
+
+
+class Registry:
+    """Policies by name, each behind a factory without arguments."""
+
+    def __init__(self) -> None:
+        self._factories: dict[str, Callable[[], Policy]] = {}
+
+    def register(self, name: str) -> Callable[[Callable[[], Policy]], Callable[[], Policy]]:
+        """Decorator that adds a factory under a name that is still free."""
+
+        def add(factory: Callable[[], Policy]) -> Callable[[], Policy]:
+            if name in self._factories:
+                raise ValueError(f"policy {name!r} is registered twice; choose another name")
+            self._factories[name] = factory
+            return factory
+
+        return add
+
+    def names(self) -> tuple[str, ...]:
+        """Names in order of registration."""
+        return tuple(self._factories)
+
+    def create(self, name: str) -> Policy:
+        """The policy of that name.
+
+        Raises:
+            InputError: nobody registered it; the text lists the known ones.
+        """
+        if name not in self._factories:
+            known = ", ".join([*self._factories, "single:MODEL"])
+            raise InputError(f"unknown policy {name!r}; expected one of: {known}.")
+        return self._factories[name]()
+
+
+POLICIES = Registry()
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedPolicy:
+    """Predicts quality and cost, picks argmax(quality - λ·cost - penalty); ties go to the first name."""
+
+    fit: Callable[[FitData], Predictor]
+
+    def choose(self, fit: FitData, test: TestData, dial: np.ndarray) -> Choices:
+        """Fits, predicts the whole test side at once, and picks for each λ."""
+        started = time.perf_counter()
+        predictor = self.fit(fit)
+        fitted = time.perf_counter()
+        prediction = predictor.predict(test.features, test.categories)
+        picks = np.stack([pick(prediction, value) for value in dial])
+        batch_us = 1e6 * (time.perf_counter() - fitted) / max(1, len(test.features))
+        return Choices(
+            settings=dial_settings(dial),
+            picks=picks,
+            predicted=prediction.quality,
+            params=dict(predictor.params),
+            fit_s=fitted - started,
+            routing_us=_time_single_prompts(predictor, test, dial[0]),
+            routing_batch_us=batch_us,
+        )
+
+
+def pick(prediction: Prediction, quality_per_usd: float) -> np.ndarray:
+    """(n,) the column of the greatest utility; the first of equals."""
+    utility = prediction.quality
+    if prediction.cost_usd is not None and quality_per_usd > 0:
+        utility = utility - quality_per_usd * prediction.cost_usd
+    if prediction.penalty is not None:
+        utility = utility - prediction.penalty
+    return np.argmax(utility, axis=1)
+
+
+def dial_settings(dial: np.ndarray) -> tuple[str, ...]:
+    """λ as text, as written to the decisions."""
+    return tuple(f"{value:.6g}" for value in dial)
+
+
+def build_dial(fit: FitData) -> np.ndarray:
+    """The λ to try, in quality per USD: 0, then 24 on a log scale around 1 / mean cost of the best single model.
+
+    Only 0 when no costs are known or all are zero.
+    """
+    if fit.costs_usd is None:
+        return np.zeros(1)
+    costs = column_means(fit.costs_usd)
+    scale = costs[best_column(fit)] or float(np.nanmean(costs))
+    if not scale > 0:
+        return np.zeros(1)
+    return np.concatenate([[0.0], np.geomspace(*DIAL_SPAN, N_DIAL - 1) / scale])
+
+
+def best_column(fit: FitData) -> int:
+    """The best single model: highest mean score on fit, then cheapest, then first name.
+
+    Models scored on less than half as many prompts as the most scored one are not considered: their mean is of
+    other prompts.
+    """
+    n_scored = np.isfinite(fit.scores).sum(axis=0)
+    quality = np.where(n_scored * 2 >= n_scored.max(), column_means(fit.scores), -np.inf)
+    costs = np.zeros(len(quality)) if fit.costs_usd is None else column_means(fit.costs_usd)
+    return int(np.lexsort((np.arange(len(quality)), costs, -quality))[0])
+
+
+def cheapest_column(fit: FitData) -> int | None:
+    """The model with the lowest mean cost on fit, then the better one; None when no costs are known."""
+    if fit.costs_usd is None:
+        return None
+    quality = column_means(fit.scores)
+    return int(np.lexsort((np.arange(len(quality)), -quality, column_means(fit.costs_usd)))[0])
+
+
+def column_means(values: np.ndarray) -> np.ndarray:
+    """(n_columns,) mean of the known values; NaN for a column without any."""
+    known = np.isfinite(values)
+    n_known = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.where(n_known > 0, total / np.maximum(n_known, 1), np.nan)
+
+
+def _time_single_prompts(predictor: Predictor, test: TestData, quality_per_usd: float) -> float | None:
+    """Median microseconds of predicting and picking for one prompt."""
+    n_timed = min(N_TIMED, len(test.features))
+    if n_timed == 0:
+        return None
+    times = []
+    for row in range(n_timed):
+        one = slice(row, row + 1)
+        started = time.perf_counter()
+        pick(predictor.predict(test.features[one], test.categories[one]), quality_per_usd)
+        times.append(time.perf_counter() - started)
+    return 1e6 * float(np.median(times))

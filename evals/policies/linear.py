@@ -1,0 +1,136 @@
+"""Linear heads on the features: ridge regression, and ridge onto the factors of the score matrix."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.decomposition import TruncatedSVD
+
+from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Prediction
+from evals.policies.learning import Scaler, Targets, fill_targets, fold_of_rows, routing_loss
+
+ALPHAS = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0, 30000.0)
+"""Ridge penalties on features of unit variance."""
+RANKS = (1, 2, 4, 8)
+COST_ALPHA = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class LinearHeads:
+    """score = mean + x·w per model; cost the same way, kept within what was seen on fit."""
+
+    scaler: Scaler
+    quality_weights: np.ndarray
+    mean_score: np.ndarray
+    cost_weights: np.ndarray | None
+    mean_cost: np.ndarray | None
+    cost_range: tuple[np.ndarray, np.ndarray] | None
+    params: dict[str, Any]
+
+    def predict(self, features: np.ndarray, categories: np.ndarray) -> Prediction:  # noqa: ARG002 - features only
+        """Two matrix products."""
+        rows = self.scaler.scale_rows(features)
+        quality = rows @ self.quality_weights + self.mean_score
+        if self.cost_weights is None or self.mean_cost is None or self.cost_range is None:
+            return Prediction(quality=quality, cost_usd=None)
+        cost = np.clip(rows @ self.cost_weights + self.mean_cost, *self.cost_range)
+        return Prediction(quality=quality, cost_usd=cost)
+
+
+class _Solver(NamedTuple):
+    """Ridge solutions for any penalty from one eigendecomposition of X'X."""
+
+    eigenvalues: np.ndarray
+    eigenvectors: np.ndarray
+    projected: np.ndarray
+
+    @classmethod
+    def of(cls, rows: np.ndarray, centred: np.ndarray) -> "_Solver":
+        eigenvalues, eigenvectors = np.linalg.eigh((rows.T @ rows).astype(float))
+        return cls(np.maximum(eigenvalues, 0.0), eigenvectors, eigenvectors.T @ (rows.T @ centred))
+
+    def weights(self, alpha: float) -> np.ndarray:
+        return self.eigenvectors @ (self.projected / (self.eigenvalues + alpha)[:, None])
+
+
+def fit_ridge(fit: FitData) -> LinearHeads:
+    """Ridge per model on filled scores; one penalty for all, by cross-validation."""
+    scaler, targets, folds = Scaler.fit(fit.features), fill_targets(fit), fold_of_rows(fit)
+    rows = scaler.scale_rows(fit.features)
+    centred = targets.scores - targets.mean_score
+    alpha = ALPHAS[-1]
+    if folds.any():
+        predicted = np.empty((len(ALPHAS), *centred.shape))
+        for fold in np.unique(folds):
+            out = folds == fold
+            solver = _Solver.of(rows[~out], centred[~out])
+            for i, candidate in enumerate(ALPHAS):
+                predicted[i, out] = rows[out] @ solver.weights(candidate) + targets.mean_score
+        losses = [routing_loss(table, fit.scores) for table in predicted]
+        alpha = ALPHAS[int(np.argmin(losses))]
+    weights = _Solver.of(rows, centred).weights(alpha)
+    return _with_costs(scaler, rows, targets, weights, {"alpha": alpha})
+
+
+def fit_matrix_factorisation(fit: FitData) -> LinearHeads:
+    """Score = mean + factors of the prompt x factors of the model, the prompt's factors by ridge from its features.
+
+    The factors are scikit-learn's TruncatedSVD of the filled scores less the model means; rank and penalty by
+    cross-validation. Source: the matrix-factorisation router of RouteLLM (arXiv:2406.18665), linear in the features.
+    """
+    scaler, targets, folds = Scaler.fit(fit.features), fill_targets(fit), fold_of_rows(fit)
+    rows = scaler.scale_rows(fit.features)
+    centred = targets.scores - targets.mean_score
+    ranks = [rank for rank in RANKS if rank < min(centred.shape)] or [0]
+    rank, alpha = ranks[0], ALPHAS[-1]
+    if folds.any() and rank:
+        predicted = {(r, a): np.empty_like(centred) for r in ranks for a in ALPHAS[1::2]}
+        for fold in np.unique(folds):
+            out = folds == fold
+            directions = _directions(centred[~out], ranks[-1], fit.seed)
+            solver = _Solver.of(rows[~out], centred[~out] @ directions.T)
+            for r, a in predicted:
+                factors = rows[out] @ solver.weights(a)[:, :r]
+                predicted[r, a][out] = factors @ directions[:r] + targets.mean_score
+        rank, alpha = min(predicted, key=lambda choice: routing_loss(predicted[choice], fit.scores))
+    if not rank:
+        return _with_costs(scaler, rows, targets, np.zeros((rows.shape[1], centred.shape[1])), {"rank": 0})
+    directions = _directions(centred, rank, fit.seed)
+    weights = _Solver.of(rows, centred @ directions.T).weights(alpha) @ directions
+    return _with_costs(scaler, rows, targets, weights, {"rank": rank, "alpha": alpha})
+
+
+def _directions(centred: np.ndarray, rank: int, seed: int) -> np.ndarray:
+    """(rank, n_models) orthonormal rows."""
+    rank = min(rank, *(size - 1 for size in centred.shape))
+    return TruncatedSVD(rank, random_state=seed).fit(centred).components_
+
+
+def _with_costs(
+    scaler: Scaler, rows: np.ndarray, targets: Targets, weights: np.ndarray, params: dict[str, Any]
+) -> LinearHeads:
+    cost_weights, cost_range = None, None
+    if targets.costs is not None and targets.mean_cost is not None:
+        cost_weights = _Solver.of(rows, targets.costs - targets.mean_cost).weights(COST_ALPHA).astype(np.float32)
+        cost_range = (targets.costs.min(axis=0), targets.costs.max(axis=0))
+    return LinearHeads(
+        scaler=scaler,
+        quality_weights=weights.astype(np.float32),
+        mean_score=targets.mean_score,
+        cost_weights=cost_weights,
+        mean_cost=targets.mean_cost,
+        cost_range=cost_range,
+        params=params,
+    )
+
+
+@POLICIES.register("ridge")
+def create_ridge() -> Policy:
+    """Ridge regression with a cost head."""
+    return LearnedPolicy(fit_ridge)
+
+
+@POLICIES.register("matrix_factorisation")
+def create_matrix_factorisation() -> Policy:
+    """Low-rank scores, ridge onto the factors, and a cost head."""
+    return LearnedPolicy(fit_matrix_factorisation)

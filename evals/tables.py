@@ -1,0 +1,206 @@
+"""The tables of a replay, from its arms: choices, dial points, single models, envelope, categories, failures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evals.arena import Arena
+from evals.arms import Arms, Resampler, latencies_of
+from evals.judge import Judge, interval_of
+from evals.metrics import concave_envelope
+from evals.policies.base import NO_PICK, Choices
+from evals.results import CATEGORY_COLUMNS, CHOICE_COLUMNS, ENVELOPE_COLUMNS, POINT_COLUMNS, SINGLE_COLUMNS, Failure
+from evals.stats import percentile_interval
+
+PER_1K = 1000.0
+MIN_SLICE = 20
+"""Scored test prompts a category needs, for both sides, to be judged as a slice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PolicyArms:
+    """A policy of the run and the rows of its settings among the arms, headline first."""
+
+    name: str
+    choices: Choices
+    rows: np.ndarray
+
+    @property
+    def headline(self) -> int:
+        """Row of full quality."""
+        return int(self.rows[0])
+
+
+def choices_table(arena: Arena, arms: Arms, policies: Sequence[PolicyArms]) -> pd.DataFrame:
+    """One row a (policy, setting, prompt); score and cost are NaN where the cell does not count."""
+    if not policies:
+        return pd.DataFrame(columns=list(CHOICE_COLUMNS))
+    rows = np.concatenate([policy.rows for policy in policies])
+    n_test, picks = arms.picks.shape[1], arms.picks[rows]
+    settings = [setting for policy in policies for setting in policy.choices.settings]
+    names = list(dict.fromkeys(settings))
+    policy_codes = np.repeat(np.arange(len(policies)), [len(policy.rows) for policy in policies])
+    outcomes, prompts = arena.outcomes, np.arange(n_test)
+    has_pick = picks != NO_PICK
+    recorded = np.where(outcomes.is_latency_recorded[prompts, picks], 0, 1)
+    latency = np.where(has_pick, outcomes.latencies_s[prompts, picks], np.nan)
+    columns = {
+        "prompt_id": pd.Categorical.from_codes(np.tile(prompts, len(rows)), categories=arena.prompt_ids),
+        "policy": _repeat(policy_codes, [policy.name for policy in policies], n_test),
+        "setting": _repeat(np.array([names.index(setting) for setting in settings]), names, n_test),
+        "model": pd.Categorical.from_codes(picks.ravel(), categories=list(arena.models)),
+        "score": arms.scores[rows].ravel(),
+        "cost_usd": arms.costs[rows].ravel(),
+        "latency_s": latency.ravel(),
+        "latency_basis": pd.Categorical.from_codes(
+            np.where(np.isfinite(latency), recorded, -1).ravel(), categories=["recorded", "estimated"]
+        ),
+        "input_tokens": np.where(has_pick, outcomes.input_tokens[prompts, picks], np.nan).ravel(),
+        "output_tokens": np.where(has_pick, outcomes.output_tokens[prompts, picks], np.nan).ravel(),
+        "predicted_quality": np.concatenate([predicted_of_picks(arena, policy) for policy in policies]).ravel(),
+    }
+    return pd.DataFrame(columns)[list(CHOICE_COLUMNS)]
+
+
+def predicted_of_picks(arena: Arena, policy: PolicyArms) -> np.ndarray:
+    """(n_settings, n_test) quality predicted for each pick, NaN for a policy that predicts nothing."""
+    predicted, picks = policy.choices.predicted, policy.choices.picks
+    if predicted is None:
+        return np.full((len(policy.rows), len(arena.prompt_ids)), np.nan)
+    return np.where(picks != NO_PICK, predicted[np.arange(picks.shape[1]), picks], np.nan)
+
+
+def points_table(arena: Arena, arms: Arms, policies: Sequence[PolicyArms]) -> pd.DataFrame:
+    """One row a (policy, setting) with intervals."""
+    lines = []
+    for policy in policies:
+        corners = set(concave_envelope(arms.cost[policy.rows], arms.quality[policy.rows]).corners)
+        for position, (row, setting) in enumerate(zip(policy.rows, policy.choices.settings, strict=True)):
+            lines.append(
+                _means(arms, int(row))
+                | {
+                    "policy": policy.name,
+                    "setting": setting,
+                    "latency_s": median_known(latencies_of(arena, arms.picks[row])),
+                    "is_headline": position == 0,
+                    "on_envelope": position in corners,
+                }
+            )
+    return pd.DataFrame(lines, columns=list(POINT_COLUMNS))
+
+
+def singles_table(arena: Arena, arms: Arms, judge: Judge) -> pd.DataFrame:
+    """One row a model of the recording; arms 0..n_models-1 are the single models."""
+    facts = arena.recording.models
+    corners = {int(judge.references.singles[corner]) for corner in judge.mixture.corners}
+    outcomes = arena.outcomes
+    lines = []
+    for row, model in enumerate(arena.models):
+        known = np.isfinite(outcomes.latencies_s[:, row])
+        is_recorded = outcomes.is_latency_recorded[known, row]
+        basis = None if not known.any() else _basis(is_recorded)
+        lines.append(
+            _means(arms, row)
+            | {
+                "model": model,
+                "model_id": facts["model_id"].iloc[row],
+                "latency_s": median_known(outcomes.latencies_s[:, row]),
+                "latency_basis": basis,
+                "price_basis": facts["price_basis"].iloc[row],
+                "on_envelope": row in corners,
+            }
+        )
+    return pd.DataFrame(lines, columns=list(SINGLE_COLUMNS))
+
+
+def envelope_table(arena: Arena, judge: Judge) -> pd.DataFrame:
+    """Corners of the mixture by cost; empty without costs."""
+    envelope = judge.mixture
+    models = [arena.models[int(judge.references.singles[corner])] for corner in envelope.corners]
+    columns = {"model": models, "cost_usd_per_1k": envelope.costs * PER_1K, "quality": envelope.qualities}
+    return pd.DataFrame(columns)[list(ENVELOPE_COLUMNS)]
+
+
+def category_table(
+    arena: Arena, arms: Arms, policies: Sequence[PolicyArms], best: int, resampler: Resampler
+) -> pd.DataFrame:
+    """One row a (policy, category) at the headline settings; differences to the best single model, paired."""
+    rows = np.array([best, *(policy.headline for policy in policies)])
+    lines = []
+    for category in sorted({name for name in arena.categories if name is not None}, key=str):
+        columns = np.flatnonzero(arena.categories == category)
+        scores = arms.scores[np.ix_(rows, columns)]
+        n_scored = np.isfinite(scores).sum(axis=1)
+        means = np.where(n_scored > 0, np.nansum(scores, axis=1) / np.maximum(n_scored, 1), np.nan)
+        resampled = resampler.means(scores, columns) if min(n_scored[0], len(columns)) >= MIN_SLICE else None
+        for position, policy in enumerate(policies, start=1):
+            interval = None
+            if resampled is not None and n_scored[position] >= MIN_SLICE:
+                interval = percentile_interval(resampled[:, position] - resampled[:, 0])
+            lo, hi = interval or (np.nan, np.nan)
+            difference = means[position] - means[0]
+            lines.append((policy.name, category, means[position], n_scored[position], difference, lo, hi))
+    return pd.DataFrame(lines, columns=list(CATEGORY_COLUMNS))
+
+
+def failures_of(arena: Arena, arms: Arms, policy: PolicyArms) -> list[Failure]:
+    """Why picks of the headline setting do not count, one record a prompt."""
+    picks = arms.picks[policy.headline]
+    setting, failures = policy.choices.settings[0], []
+    for position in np.flatnonzero(np.isnan(arms.scores[policy.headline])):
+        model = picks[position]
+        if model == NO_PICK:
+            reason = "no model has a recorded outcome for this prompt"
+        else:
+            missing = "score" if np.isnan(arena.outcomes.scores[position, model]) else "cost"
+            reason = f"no recorded {missing} of {arena.models[model]}"
+        prompt_id = str(arena.prompt_ids[position])
+        failures.append(Failure(policy=policy.name, setting=setting, prompt_id=prompt_id, reason=reason))
+    return failures
+
+
+def shares_of(arena: Arena, picks: np.ndarray) -> Mapping[str, float]:
+    """Model to share of the prompts that had a pick, largest first."""
+    counts = np.bincount(picks[picks != NO_PICK], minlength=len(arena.models))
+    order = np.argsort(-counts, kind="stable")
+    return {arena.models[column]: float(counts[column] / counts.sum()) for column in order if counts[column]}
+
+
+def median_known(values: np.ndarray) -> float:
+    """Median of the known values, NaN without any."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
+def latency_basis_of(arena: Arena) -> str | None:
+    """recorded, estimated or mixed over the test side; None when nothing is known."""
+    known = np.isfinite(arena.outcomes.latencies_s)
+    return None if not known.any() else _basis(arena.outcomes.is_latency_recorded[known])
+
+
+def _basis(is_recorded: np.ndarray) -> str:
+    if is_recorded.all():
+        return "recorded"
+    return "mixed" if is_recorded.any() else "estimated"
+
+
+def _means(arms: Arms, row: int) -> dict[str, object]:
+    quality, cost = interval_of(arms.resampled_quality, row), interval_of(arms.resampled_cost, row, factor=PER_1K)
+    nothing = (np.nan, np.nan)
+    n_total = arms.picks.shape[1]
+    return {
+        "quality": arms.quality[row],
+        "lo": (quality or nothing)[0],
+        "hi": (quality or nothing)[1],
+        "cost_usd_per_1k": arms.cost[row] * PER_1K,
+        "cost_lo": (cost or nothing)[0],
+        "cost_hi": (cost or nothing)[1],
+        "n_scored": int(arms.n_scored[row]),
+        "n_failed": int(n_total - arms.n_scored[row]),
+    }
+
+
+def _repeat(codes: np.ndarray, categories: Sequence[str], n_test: int) -> pd.Categorical:
+    return pd.Categorical.from_codes(np.repeat(codes, n_test), categories=list(categories))
