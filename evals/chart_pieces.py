@@ -1,0 +1,199 @@
+"""What the benchmark's pictures are put together from: error bars, hover texts, label choice, shares, layout. Pure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from evals import chart_style as style
+from evals.results import PolicySummary, ReplayResult
+
+Triple = tuple[float | None, float | None, float | None]
+"""A figure and its 95 % interval: (middle, lo, hi)."""
+N_LABELS = 6
+FAR_APART = 0.13
+"""Least distance between two names, as a share of the axis."""
+AXIS: Mapping[str, Any] = {
+    "gridcolor": style.GRID,
+    "zeroline": False,
+    "linecolor": style.GRID,
+    "automargin": True,
+    "title": {"font": {"size": 13}, "standoff": 10},
+    "tickfont": {"size": 12},
+}
+
+
+def layout(height: int) -> dict[str, Any]:
+    """The common layout: clear background, mid-tone text, legend below; `height` in pixels."""
+    return {
+        "height": height,
+        "template": "none",
+        "paper_bgcolor": style.CLEAR,
+        "plot_bgcolor": style.CLEAR,
+        "font": {"color": style.TEXT, "size": 13},
+        "margin": {"l": 44, "r": 14, "t": 16, "b": 48},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "xref": "container",
+            "xanchor": "left",
+            "y": 0,
+            "yref": "container",
+            "yanchor": "bottom",
+            "font": {"size": 12},
+            "itemsizing": "constant",
+        },
+        "hoverlabel": {
+            "bgcolor": style.HOVER_BACKGROUND,
+            "bordercolor": style.HOVER_BACKGROUND,
+            "font": {"color": "#ffffff", "size": 12},
+            "align": "left",
+        },
+        "hovermode": "closest",
+        "dragmode": False,
+    }
+
+
+def wrap(text: str, n_chars: int = 44) -> str:
+    """Text broken into lines that fit a phone."""
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + len(word) >= n_chars:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "<br>".join(lines)
+
+
+def scaled(value: float | None) -> float | None:
+    """A share as percent or points; None and NaN stay unknown."""
+    return 100 * value if value is not None and style.is_known(value) else None
+
+
+def errors(triples: Sequence[Triple], color: str) -> dict[str, Any]:
+    """Error bars in points from (middle, lo, hi); no bar where one of them is unknown."""
+    known = [all(style.is_known(part) for part in triple) for triple in triples]
+    above = [100 * (hi - middle) if is_known else 0 for (middle, _, hi), is_known in zip(triples, known, strict=True)]  # type: ignore[operator]
+    below = [100 * (middle - lo) if is_known else 0 for (middle, lo, _), is_known in zip(triples, known, strict=True)]  # type: ignore[operator]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": above,
+        "arrayminus": below,
+        "color": color,
+        "thickness": 1.6,
+        "width": 4,
+        "visible": any(known),
+    }
+
+
+def gain_at(summary: PolicySummary, percent: str) -> Triple:
+    """Gain at one budget, with its interval where the replay worked one out."""
+    pair = summary.intervals.get(f"gain_at_{percent}")
+    lo, hi = pair if pair is not None else (None, None)
+    return summary.equal_cost_gain.at.get(percent), lo, hi
+
+
+def with_range(middle: float | None, lo: float | None, hi: float | None) -> str:
+    """A difference in points with its interval, as far as known."""
+    text = f"{style.points(middle, 2)} points"
+    return f"{text} (95 %: {style.points_range(lo, hi, 2)})" if style.is_known(lo) and style.is_known(hi) else text
+
+
+def cost_title(result: ReplayResult) -> str:
+    """The cost axis' title; says so when prices are estimated."""
+    notes = {"estimated": "estimated prices", "mixed": "some prices estimated", "recorded": "as recorded"}
+    note = notes.get(result.cost_basis or "", "listed prices")
+    if result.cost_basis in {"listed", "recorded"} and (result.singles["price_basis"] == "estimated").any():
+        note += ", some estimated"
+    return f"Cost, USD per 1,000 prompts<br>({note})"
+
+
+def single_hover(row: Any, x: str) -> str:
+    """Hover text of a single model's point."""
+    estimated = " (price estimated)" if x == "cost_usd_per_1k" and row.price_basis == "estimated" else ""
+    return "<br>".join([f"<b>{row.model}</b>", *_figure_lines(row, x), f"n = {row.n_scored:,}{estimated}"])
+
+
+def point_hover(row: Any, policy: str, x: str = "cost_usd_per_1k") -> str:
+    """Hover text of a policy's point."""
+    dial = "" if row.is_headline else f", dial λ = {row.setting}"
+    return "<br>".join([f"<b>{style.label_of(policy)}</b>{dial}", *_figure_lines(row, x), f"n = {row.n_scored:,}"])
+
+
+def cell_text(cell: Any) -> str:
+    """Text of a heatmap cell: signed points, bold when the interval excludes 0."""
+    if cell is None:
+        return style.DASH
+    text = style.points(cell.difference)
+    is_clear = style.is_known(cell.lo) and style.is_known(cell.hi) and (cell.lo > 0 or cell.hi < 0)
+    return f"<b>{text}</b>" if is_clear else text
+
+
+def cell_hover(cell: Any) -> str:
+    """Hover text of a heatmap cell."""
+    if cell is None:
+        return "not scored"
+    return (
+        f"{with_range(cell.difference, cell.lo, cell.hi)} to the best single model<br>"
+        f"score {style.percent(cell.quality)}, n = {cell.n_scored:,}"
+    )
+
+
+def spread_labels(table: pd.DataFrame, x: str, *, log_x: bool) -> list[str]:
+    """Models of the frontier whose names fit beside each other: the best first, then those far enough from it."""
+    places = {row.model: _place(getattr(row, x), log_x) for row in table.itertuples(index=False)}
+    if not places:
+        return []
+    width = max(places.values()) - min(places.values()) or 1.0
+    chosen: list[str] = []
+    for model in table.sort_values("quality", ascending=False)["model"]:
+        far = all(abs(places[model] - places[other]) >= FAR_APART * width for other in chosen)
+        if far and len(chosen) < N_LABELS:
+            chosen.append(model)
+    return chosen
+
+
+def label_places(values: pd.Series, *, log_x: bool) -> list[str]:
+    """Under a point, on the side where the picture has room."""
+    places = [_place(value, log_x) for value in values]
+    middle = (max(places) + min(places)) / 2 if places else 0.0
+    return ["bottom right" if place < middle else "bottom left" for place in places]
+
+
+def shares_by_policy(result: ReplayResult) -> dict[str, dict[str, float]]:
+    """Label of a policy to share of test prompts per model; policies that send everything to one model left out."""
+    names = [name for name in style.drawing_order(list(result.summaries)) if len(result.summaries[name].shares) > 1]
+    return {style.label_of(name): dict(result.summaries[name].shares) for name in names}
+
+
+def shares_by_category(result: ReplayResult, policy: str, categories: pd.Series | None) -> dict[str, dict[str, float]]:
+    """Category (with n) to share of its test prompts per model, for one policy at its headline setting.
+
+    Args:
+        categories: category by prompt_id; None = the recording names none.
+    """
+    if categories is None or policy not in result.summaries:
+        return {}
+    setting = result.summaries[policy].setting
+    rows = result.choices[(result.choices["policy"] == policy) & (result.choices["setting"] == setting)]
+    rows = rows[rows["model"].notna()]
+    named = rows["prompt_id"].map(categories)
+    bars = {}
+    for category, models in rows.groupby(named)["model"]:
+        shares = models.value_counts(normalize=True)
+        bars[f"{style.short_name(str(category), 16)} ({len(models):,})"] = dict(shares)
+    return bars
+
+
+def _place(value: float, log_x: bool) -> float:
+    return math.log10(max(value, 1e-12)) if log_x else value
+
+
+def _figure_lines(row: Any, x: str) -> list[str]:
+    quality = f"score {style.percent(row.quality)}"
+    if style.is_known(row.lo) and style.is_known(row.hi):
+        quality += f" (95 %: {100 * row.lo:.1f} to {100 * row.hi:.1f})"
+    value = getattr(row, x)
+    is_cost = x == "cost_usd_per_1k"
+    return [quality, f"{style.usd(value)} per 1,000 prompts" if is_cost else f"{style.seconds(value)} per answer"]
