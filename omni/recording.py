@@ -156,7 +156,7 @@ def load_recording(path_or_name: str | Path, features: "FeatureMaker | None" = N
         output_tokens=costs.output_tokens,
         features=values,
         feature_fingerprint=fingerprint,
-        cost_basis=costs.basis,
+        cost_basis=(card.cost_basis or costs.basis) if costs.basis else None,
         latency_basis=None if np.isnan(latencies).all() else "recorded",
     )
 
@@ -225,9 +225,9 @@ def _features_of(folder: Path, prompts: PromptTable, maker: "FeatureMaker | None
             "write the text of every prompt, or the features of every prompt."
         )
     if maker is None:
-        from omni.reading import load_reader
+        from omni.reading import load_feature_maker
 
-        maker = load_reader().features
+        maker = load_feature_maker(DATA_DIR)
     if stored is not None and stored.fingerprint == maker.fingerprint:
         return stored.values, stored.fingerprint
     texts = prompts.rows["prompt"].tolist()
@@ -240,7 +240,7 @@ def _estimate_input(prompts: PromptTable, known: np.ndarray) -> np.ndarray | Non
     """(n_prompts,) tokens estimated from the text, only when some are not recorded; None without text."""
     if not prompts.has_text or not np.isnan(known).all(axis=1).any():
         return None
-    from omni.reading import estimate_tokens
+    from omni.reading.tokens import estimate_tokens
 
     return np.array([float(estimate_tokens(text)) for text in prompts.rows["prompt"]])
 

@@ -76,11 +76,10 @@ def mix(parts: Sequence[Recording], *, models: Sequence[str] | None = None, name
 
 
 def _by_key(part: Recording) -> dict[str, str]:
-    """Shared key (Hub id, else name) to the model's name in this part; the first of several copies wins."""
-    keys: dict[str, str] = {}
-    for model, model_id in part.models["model_id"].items():
-        keys.setdefault(model_id or str(model), str(model))
-    return keys
+    """Shared key (Hub id, else name) to the model's name in this part; an id of two rows tells nothing."""
+    ids = part.models["model_id"]
+    clear = ids.notna() & ~ids.duplicated(keep=False)
+    return {str(ids[model]) if clear[model] else str(model): str(model) for model in part.models.index}
 
 
 def _prefixed(part: Recording) -> pd.DataFrame:

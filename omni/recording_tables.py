@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from omni.errors import RecordingError
 from omni.recording_split import join_groups, split_rows, text_key
@@ -36,9 +36,11 @@ class RecordingCard(BaseModel):
     languages: tuple[str, ...] = ()
     score_meaning: str = ""
     notes: str = ""
+    cost_basis: Literal["recorded", "listed", "estimated", "mixed"] | None = None
+    """What the costs rest on where the columns cannot tell, for example written-out estimates; None = worked out."""
     parts: tuple[str, ...] = ()
     """Of a mixed recording: the names of the recordings beside it that it joins."""
-    models: tuple[str, ...] = Field(default=())
+    models: tuple[str, ...] = ()
     """Of a mixed recording: which of the shared models to keep; empty = all."""
 
     @field_validator("languages", "parts", "models", mode="before")
