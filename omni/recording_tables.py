@@ -1,6 +1,6 @@
 """Reads and checks the files of a recording folder; every complaint names file, column and row, and what to do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from omni.errors import RecordingError
 from omni.recording_split import join_groups, split_rows, text_key
@@ -19,6 +19,7 @@ FIGURES = ("score", "input_tokens", "output_tokens", "cost_usd", "latency_s")
 INT8_SCALE = 127.0
 _TEXTS = ("prompt", "task", "category", "language", "reference", "group_id", "split")
 _PRICES = ("params_total_b", "price_in_usd_per_mtok", "price_out_usd_per_mtok")
+_LIST_CHECKS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 _YES = frozenset({"true", "1", "1.0", "yes"})
 _NO = frozenset({"false", "0", "0.0", "no", ""})
 
@@ -32,9 +33,9 @@ class RecordingCard(BaseModel):
     title: str | None = None
     source: str = ""
     revision: str = ""
-    licence: str = ""
-    languages: tuple[str, ...] = ()
-    score_meaning: str = ""
+    licence: str = Field(default="", validation_alias=AliasChoices("licence", "license"))
+    languages: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("languages", "language"))
+    score_meaning: str = Field(default="", validation_alias=AliasChoices("score_meaning", "score_of_1_means", "score"))
     notes: str = ""
     cost_basis: Literal["recorded", "listed", "estimated", "mixed"] | None = None
     """What the costs rest on where the columns cannot tell, for example written-out estimates; None = worked out."""
@@ -52,7 +53,11 @@ class RecordingCard(BaseModel):
 
     @field_validator("source", "revision", "licence", "score_meaning", "notes", mode="before")
     @classmethod
-    def _empty_for_null(cls, value: Any) -> Any:
+    def _as_text(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return "; ".join(f"{key}: {part}" for key, part in value.items())
+        if isinstance(value, list):
+            return "; ".join(str(part) for part in value)
         return "" if value is None else value
 
 
@@ -73,7 +78,7 @@ def read_card(folder: Path) -> RecordingCard:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"
         raise RecordingError(
-            f"{path}: {field}: {first['msg']}, found {str(first['input'])[:60]!r}; correct it."
+            f"{path}: {field}: {first['msg']}, found {str(first['input'])[:60]!r}; write it as `key: value`."
         ) from error
 
 
@@ -257,15 +262,16 @@ def read_features(folder: Path, prompt_ids: Sequence[str]) -> StoredFeatures | N
 
 def _list_block(path: Path, table: pa.Table, column: str) -> np.ndarray:
     array = table.column(column).combine_chunks()
-    if not (
-        pa.types.is_list(array.type) or pa.types.is_large_list(array.type) or pa.types.is_fixed_size_list(array.type)
-    ):
+    is_list = any(check(array.type) for check in _LIST_CHECKS)
+    if not is_list or not (pa.types.is_integer(array.type.value_type) or pa.types.is_floating(array.type.value_type)):
         raise RecordingError(f"{path}: column {column}: type {array.type}; expected lists of numbers, one a prompt.")
     flat = array.flatten().to_numpy(zero_copy_only=False)
     width, rest = divmod(len(flat), max(len(array), 1))
     lengths = array.value_lengths().to_numpy(zero_copy_only=False)
     if rest or array.null_count or (lengths != width).any():
-        raise RecordingError(f"{path}: column {column}: lists of unequal length; expected {width} numbers in each row.")
+        raise RecordingError(
+            f"{path}: column {column}: lists of unequal length or a row without one; write equally many numbers in each row."
+        )
     scale = INT8_SCALE if flat.dtype == np.int8 else 1.0
     return (flat.astype(np.float32) / np.float32(scale)).reshape(len(array), width)
 

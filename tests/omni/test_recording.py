@@ -316,3 +316,22 @@ def test_recording_without_any_optional_model_column(tmp_path: Path) -> None:
     recording = load_recording(write_folder(tmp_path, models=pd.DataFrame({"model": ["small", "large"]})), MAKER)
     assert recording.models["model_id"].tolist() == [None, None]
     assert recording.cost_basis is None
+
+
+def test_card_takes_lists_and_other_spellings(tmp_path: Path) -> None:
+    """`license`, one language as text and notes as a list are understood."""
+    card = "name: tiny\nlicense: MIT\nlanguage: de, fr\nscore: all right\nnotes: [one, two]\nsource: {hub: a/b}\n"
+    recording = load_recording(write_folder(tmp_path, card=card), MAKER)
+    assert (recording.licence, recording.languages, recording.score_meaning) == ("MIT", ("de", "fr"), "all right")
+    assert (recording.notes, recording.source) == ("one; two", "hub: a/b")
+
+
+@pytest.mark.parametrize("embedding", [["a", "b"], [["a"], ["b"]], [[1.0], [1.0, 2.0]], [[1.0], None]])
+def test_features_that_are_not_equal_lists_of_numbers_are_refused(tmp_path: Path, embedding: list[object]) -> None:
+    """The message names the column."""
+    prompts = tiny_prompts().drop(columns="prompt")
+    write_folder(tmp_path, prompts=prompts)
+    table = pd.DataFrame({"prompt_id": prompts["prompt_id"], "embedding": pd.Series(embedding * 20, dtype=object)})
+    table.to_parquet(tmp_path / "features.parquet")
+    with pytest.raises(RecordingError, match=r"features.parquet: column embedding"):
+        load_recording(tmp_path)
