@@ -270,7 +270,7 @@ def _list_block(path: Path, table: pa.Table, column: str) -> np.ndarray:
     lengths = array.value_lengths().to_numpy(zero_copy_only=False)
     if rest or array.null_count or (lengths != width).any():
         raise RecordingError(
-            f"{path}: column {column}: lists of unequal length or a row without one; write equally many numbers in each row."
+            f"{path}: column {column}: lists of unequal length or none; write equally many numbers in each row."
         )
     scale = INT8_SCALE if flat.dtype == np.int8 else 1.0
     return (flat.astype(np.float32) / np.float32(scale)).reshape(len(array), width)
