@@ -6,6 +6,7 @@ from omni.gateway.messages import Answer, AnswerStatus, Attempt, Chunk, Question
 from omni.gateway.prices import ActualCost, actual_cost
 from omni.gateway.providers import Provider, providers_from
 from omni.gateway.served import Listing, ServedBoard, match_names
+from omni.gateway.together import watch_together
 
 __all__ = [
     "ActualCost",
@@ -27,4 +28,5 @@ __all__ = [
     "build_gateway",
     "match_names",
     "providers_from",
+    "watch_together",
 ]

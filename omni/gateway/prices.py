@@ -1,4 +1,4 @@
-"""What an answer cost, at the price that the decision was made with."""
+"""What an answer cost, at the catalog price that decisions are made with."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class ActualCost:
     """True when the tokens or the price are estimates."""
 
 
-def actual_cost(card: ModelCard | None, usage: Usage | None, *, provider: str | None) -> ActualCost | None:
-    """Tokens times price; `provider` names whose price the decision used, None for the catalog's reference price.
+def actual_cost(card: ModelCard | None, usage: Usage | None) -> ActualCost | None:
+    """Tokens times the model's reference price.
 
     Returns:
         None when the tokens or the price are unknown.
@@ -24,11 +24,7 @@ def actual_cost(card: ModelCard | None, usage: Usage | None, *, provider: str | 
     if card is None or usage is None:
         return None
     price_in, price_out = card.price_in_usd_per_mtok, card.price_out_usd_per_mtok
-    is_listed = card.price_basis == "listed"
-    named = next((price for price in card.prices if price.provider == provider), None) if provider else None
-    if named is not None:
-        price_in, price_out, is_listed = named.in_usd_per_mtok, named.out_usd_per_mtok, True
     if price_in is None or price_out is None:
         return None
     cost = (usage.input_tokens * price_in + usage.output_tokens * price_out) / 1e6
-    return ActualCost(cost_usd=cost, is_estimated=usage.is_estimated or not is_listed)
+    return ActualCost(cost_usd=cost, is_estimated=usage.is_estimated or card.price_basis != "listed")

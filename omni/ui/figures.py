@@ -1,0 +1,56 @@
+"""Numbers as a visitor reads them. Unknown is a dash."""
+
+DASH = "—"
+
+
+def format_usd(usd: float | None) -> str:
+    """Dollars with two significant digits below a cent: $0.00031, $0.12, $3.40."""
+    if usd is None:
+        return DASH
+    if usd == 0:
+        return "$0"
+    if usd >= 0.1:
+        return f"${usd:,.2f}"
+    decimals = 4
+    while round(usd, decimals) * 10**decimals < 10 and decimals < 9:
+        decimals += 1
+    return f"${usd:.{decimals}f}"
+
+
+def format_seconds(seconds: float | None) -> str:
+    """0.42 s, 3.1 s, 12 s, 2 min 5 s."""
+    if seconds is None:
+        return DASH
+    if seconds < 1:
+        return f"{seconds:.2f} s"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def format_count(number: float | None) -> str:
+    """Thousands separated, without decimals."""
+    return DASH if number is None else f"{number:,.0f}"
+
+
+def format_size(billions: float | None) -> str:
+    """Parameters in billions: 0.6B, 8B, 1T."""
+    if billions is None:
+        return DASH
+    return f"{billions / 1000:g}T" if billions >= 1000 else f"{billions:g}B"
+
+
+def format_window(tokens: int | None) -> str:
+    """A context window: 8k, 128k, 1M."""
+    if tokens is None:
+        return DASH
+    if tokens >= 1_000_000:
+        return f"{tokens / 1_000_000:.3g}M"
+    return f"{tokens / 1000:.0f}k" if tokens >= 1000 else str(tokens)
+
+
+def short_name(model_id: str) -> str:
+    """The part of a model's id after its owner."""
+    return model_id.rpartition("/")[2]

@@ -1,0 +1,66 @@
+"""Plotly figures of one decision, readable on light and dark paper."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from omni.types import Decision
+from omni.ui import text
+from omni.ui.figures import short_name
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+N_SHOWN = 8
+COLOURS: Mapping[str, str] = {"quality": "#2f8f83", "cost": "#d2903a", "latency": "#6d7fc4", "evidence": "#b0638f"}
+INK, LINE = "#7d8590", "rgba(125,133,144,0.25)"
+
+
+def given_up(decision: Decision, n: int = N_SHOWN) -> dict[str, np.ndarray]:
+    """Points (hundredths of utility) that each of the first `n` candidates gives up, by part.
+
+    Quality counts from the best expected quality among them, so every value is 0 or more and the shortest bar is the
+    highest utility.
+    """
+    parts = {name: values[:n] for name, values in decision.scores.parts.items()}
+    lost = {name: -100 * values for name, values in parts.items() if name != "quality"}
+    return {"quality": 100 * (parts["quality"].max() - parts["quality"]), **lost}
+
+
+def contributions_figure(decision: Decision | None) -> "Figure":
+    """Stacked bars of what the leading candidates give up; a note when there is no decision."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.update_layout(
+        height=380,
+        margin={"l": 8, "r": 12, "t": 8, "b": 40},
+        barmode="stack",
+        bargap=0.45,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": INK, "size": 12, "family": "IBM Plex Sans, sans-serif"},
+        legend={"orientation": "h", "y": 1.08, "x": 0, "title": None},
+        hovermode="closest",
+    )
+    if decision is None:
+        figure.add_annotation(text=text.NO_PICTURE, showarrow=False, font={"size": 14, "color": INK})
+        figure.update_xaxes(visible=False)
+        figure.update_yaxes(visible=False)
+        return figure
+    ids = decision.scores.model_ids[:N_SHOWN]
+    names = [f"{rank}. {short_name(model_id)}"[:30] for rank, model_id in enumerate(ids, start=1)]
+    for part, points in given_up(decision).items():
+        label = text.PARTS.get(part, part)
+        figure.add_bar(
+            y=names,
+            x=points,
+            name=label,
+            orientation="h",
+            marker={"color": COLOURS.get(part, INK), "line": {"width": 0}},
+            hovertemplate=f"%{{y}}<br>{label}: %{{x:.2f}} points<extra></extra>",
+        )
+    figure.update_yaxes(autorange="reversed", automargin=True, tickfont={"size": 11})
+    figure.update_xaxes(title="points given up", gridcolor=LINE, zerolinecolor=LINE, rangemode="tozero")
+    return figure

@@ -1,0 +1,94 @@
+"""The lines under an answer: who answered, why, and what was expected against what it took. Pure."""
+
+from dataclasses import dataclass
+from html import escape
+
+from omni.gateway import ActualCost, Answer, AnswerStatus
+from omni.types import Candidate
+from omni.ui import text
+from omni.ui.figures import DASH, format_count, format_seconds, format_usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What stands under one answer."""
+
+    model_id: str
+    reason: str
+    expected: Candidate | None
+    """None for a model that the catalog does not know."""
+    answer: Answer | None
+    """None when there was none to wait for."""
+    actual_cost: ActualCost | None = None
+    is_stopped: bool = False
+
+    def to_html(self) -> str:
+        """One line of HTML: the chat window turns line ends into breaks."""
+        provider = ""
+        if self.answer is not None and self.answer.target is not None:
+            provider = f'<span class="via">via {escape(self.answer.target.provider)}</span>'
+        figures = f'<div class="facts">{self._expected_html()}{self._actual_html()}</div>'
+        return (
+            f'<div class="receipt"><div class="who"><b>{escape(self.model_id)}</b>{provider}</div>'
+            f'<div class="because">{escape(self.reason)}</div>{figures}{self._notes_html()}</div>'
+        )
+
+    def _expected_html(self) -> str:
+        if self.expected is None:
+            return ""
+        cost, seconds = format_usd(self.expected.cost_usd), format_seconds(self.expected.latency_s)
+        return f"<span><em>expected</em> {cost} · {seconds}</span>"
+
+    def _actual_html(self) -> str:
+        answer = self.answer
+        if self.is_stopped or answer is None:
+            return ""
+        if answer.status is AnswerStatus.WAITING:
+            return f"<span><em>{text.WAITING}</em></span>"
+        first = format_seconds(answer.time_to_first_token_s)
+        if answer.status is AnswerStatus.STREAMING:
+            return f"<span><em>{text.STREAMING}</em> first word {first}</span>"
+        if answer.status is AnswerStatus.FAILED:
+            return ""
+        return (
+            f"<span><em>actual</em> {format_cost(self.actual_cost)} · {format_seconds(answer.total_s)}"
+            f" · first word {first} · {format_tokens(answer)}</span>"
+        )
+
+    def _notes_html(self) -> str:
+        notes = []
+        answer = self.answer
+        if self.is_stopped:
+            notes.append(text.STOPPED)
+        elif answer is not None:
+            notes += [text.MOVED_ON.format(model=a.target.model_id, error=a.error) for a in answer.attempts]
+            if answer.status is AnswerStatus.FAILED:
+                notes = [*notes[:-1], text.FAILED.format(error=answer.error)]
+            elif answer.status is AnswerStatus.INTERRUPTED:
+                notes.append(text.INTERRUPTED.format(error=answer.error))
+            elif answer.finish_reason == "length":
+                notes.append(text.TRUNCATED)
+        return "".join(f'<div class="note">{escape(note)}</div>' for note in notes)
+
+
+def format_cost(cost: ActualCost | None) -> str:
+    """Dollars, with a mark when tokens or price are estimates."""
+    if cost is None:
+        return f"{DASH}"
+    return format_usd(cost.cost_usd) + (" (estimated)" if cost.is_estimated else "")
+
+
+def format_tokens(answer: Answer) -> str:
+    """Tokens out, with a mark when the server did not count them."""
+    if answer.usage is None:
+        return f"{DASH} tokens"
+    mark = "about " if answer.usage.is_estimated else ""
+    return f"{mark}{format_count(answer.usage.output_tokens)} tokens"
+
+
+def no_provider_html(model_id: str, reason: str, expected: Candidate, *, in_space: bool = False) -> str:
+    """Under a prompt when no server is connected: the choice, and two lines on how to connect one."""
+    receipt = Receipt(model_id=model_id, reason=reason, expected=expected, answer=None).to_html()
+    lines = "".join(f"<li>{line}</li>" for line in text.CONNECT_LINES)
+    note = f"<p>{text.IN_SPACE}</p>" if in_space else ""
+    return f'{receipt}<div class="connect"><p>{text.NO_PROVIDER}</p><ul>{lines}</ul>{note}</div>'

@@ -1,0 +1,41 @@
+"""What the page shares between visitors, built once by app.py."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from omni.catalog import Catalog
+from omni.gateway import Gateway
+from omni.types import Conversation, Decision, Explanation, Preferences
+
+if TYPE_CHECKING:
+    from omni.store import Store
+
+
+class Decider(Protocol):
+    """The part of the router that the page uses."""
+
+    @property
+    def parameters_version(self) -> str: ...
+
+    def route(
+        self,
+        conversation: Conversation,
+        preferences: Preferences | None = None,
+        *,
+        served: frozenset[str] | None = None,
+    ) -> Decision: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Shared, thread-safe parts; a visitor's own data is never in here."""
+
+    catalog: Catalog = field(repr=False)
+    router: Decider
+    gateway: Gateway
+    explain: Callable[[Decision, Catalog], Explanation]
+    store: "Store | None" = None
+    """None = figures are not kept."""
+    storage_note: str | None = None
+    """Why nothing is kept, in a sentence."""

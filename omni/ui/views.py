@@ -1,0 +1,210 @@
+"""A decision as tables and short pieces of HTML. Pure; everything from outside is escaped."""
+
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import pandas as pd
+
+from omni.types import Decision, Exclusion, Explanation, PromptProfile, Reason
+from omni.ui import text
+from omni.ui.figures import DASH, format_count, format_seconds, format_usd, short_name
+
+MAX_NAMES_SHOWN = 60
+MIN_SHARE_SHOWN = 0.02
+PART_ORDER = ("quality", "cost", "latency", "evidence")
+CANDIDATE_COLUMNS = (
+    "#",
+    "Model",
+    "Score",
+    "Quality %",
+    "± %",
+    "$ / 1,000",
+    "Seconds",
+    *(f"{text.PARTS[part]} pts" for part in PART_ORDER),
+)
+
+
+def candidate_table(decision: Decision) -> pd.DataFrame:
+    """One row a candidate by rank; cost in USD per 1,000 such answers, parts in points (hundredths of utility)."""
+    scores = decision.scores
+    utility = np.sum(list(scores.parts.values()), axis=0)
+    columns = [
+        list(range(1, len(scores.model_ids) + 1)),
+        list(scores.model_ids),
+        (100 * utility).round(2),
+        (100 * scores.parts["quality"]).round(1),
+        (100 * scores.quality_se).round(1),
+        (1000 * scores.cost_usd).round(3),
+        scores.latency_s.round(1),
+        *((100 * scores.parts[part]).round(2) if part in scores.parts else 0.0 for part in PART_ORDER),
+    ]
+    return pd.DataFrame(dict(zip(CANDIDATE_COLUMNS, columns, strict=True)))
+
+
+def empty_candidate_table() -> pd.DataFrame:
+    """The table before the first decision."""
+    return pd.DataFrame({name: [] for name in CANDIDATE_COLUMNS})
+
+
+def why_html(decision: Decision, explanation: Explanation) -> str:
+    """Why the chosen model won, in plain words, with its expected figures."""
+    chosen = decision.chosen
+    figures = [
+        ("good answer", f"{chosen.quality:.0%} <small>± {chosen.quality_se:.0%}</small>"),
+        ("cost", format_usd(chosen.cost_usd) + _mark(chosen.cost_basis)),
+        ("time", format_seconds(chosen.latency_s) + _mark(chosen.latency_basis)),
+    ]
+    tiles = "".join(f'<div class="tile"><b>{value}</b><span>{name}</span></div>' for name, value in figures)
+    parts = [
+        f'<p class="eyebrow">{text.WHY_TITLE}</p>',
+        f'<h3 class="model" id="chosen-model">{escape(chosen.model_id)}</h3>',
+        f'<p class="lead">{escape(explanation.headline)}</p>',
+        f'<div class="tiles">{tiles}</div>',
+        _list(explanation.reasons),
+    ]
+    if explanation.runner_up:
+        parts.append(f"<p>{escape(explanation.runner_up)}</p>")
+    if explanation.flips:
+        flips = [f"{short_name(flip.model_id)} would win {flip.what}." for flip in explanation.flips]
+        parts.append(_fold(text.FLIPS_TITLE, _list(flips)))
+    if explanation.sources:
+        parts.append(_fold(text.SOURCES_TITLE, _list(explanation.sources)))
+    return f'<section class="card" aria-label="{text.WHY_TITLE}">{"".join(parts)}</section>'
+
+
+def empty_why_html() -> str:
+    """The panel before the first decision."""
+    return f'<section class="card quiet"><p class="eyebrow">{text.WHY_TITLE}</p><p>{text.WHY_EMPTY}</p></section>'
+
+
+def reading_html(profile: PromptProfile) -> str:
+    """What was read from the prompt: language, tasks, difficulty, size, privacy, safety."""
+    shares = sorted(profile.tasks.items(), key=lambda item: -item[1])
+    bars = "".join(_bar(text.TASKS[task], share) for task, share in shares if share >= MIN_SHARE_SHOWN)
+    language = text.LANGUAGES.get(profile.language, profile.language)
+    chips = [language, f"{format_count(profile.input_tokens)} tokens", f"{format_count(profile.n_turns)} turn(s)"]
+    found = profile.structure
+    flags = {
+        "code": found.has_code,
+        "formula": found.has_latex,
+        "table": found.has_table,
+        "JSON asked for": found.asks_json or profile.needs_json,
+        "tools offered": profile.needs_tools,
+        "picture": profile.n_images > 0,
+    }
+    chips += [name for name, present in flags.items() if present]
+    warnings = [f"personal data: {kind.replace('_', ' ')}" for kind in profile.privacy_kinds]
+    if profile.safety != "general":
+        warnings.append(text.SAFETY[profile.safety])
+    chip_html = "".join(f'<span class="chip">{escape(chip)}</span>' for chip in chips)
+    chip_html += "".join(f'<span class="chip warn">{escape(chip)}</span>' for chip in warnings)
+    difficulty = _bar("difficulty", profile.difficulty, "amber")
+    return (
+        f'<section class="card" aria-label="{text.READ_TITLE}"><p class="eyebrow">{text.READ_TITLE}</p>'
+        f'<div class="chips">{chip_html}</div>{bars}{difficulty}</section>'
+    )
+
+
+def exclusions_html(decision: Decision, search: str = "") -> str:
+    """Who was left out, by reason; with `search`, why each model whose name holds it was left out or ranked lower."""
+    wanted = search.strip().casefold()
+    if wanted:
+        return _why_not_html(decision, wanted)
+    if not decision.excluded:
+        return f"<p>{text.EXCLUDED_NONE}</p>"
+    counts = Counter(exclusion.reason for exclusion in decision.excluded)
+    return "".join(
+        _reason_html(reason, [e for e in decision.excluded if e.reason is reason]) for reason, _ in counts.most_common()
+    )
+
+
+def _reason_html(reason: Reason, exclusions: Sequence[Exclusion]) -> str:
+    rows = [
+        f"<li><code>{escape(exclusion.model_id)}</code> {escape(exclusion.detail)}</li>"
+        for exclusion in exclusions[:MAX_NAMES_SHOWN]
+    ]
+    if len(exclusions) > MAX_NAMES_SHOWN:
+        rows.append(f"<li>… and {len(exclusions) - MAX_NAMES_SHOWN} more</li>")
+    summary = f"<b>{len(exclusions)}</b> {escape(text.REASONS[reason])}"
+    return f"<details><summary>{summary}</summary><ul>{''.join(rows)}</ul></details>"
+
+
+def _why_not_html(decision: Decision, wanted: str) -> str:
+    rows = []
+    best = decision.chosen.utility
+    for rank, model_id in enumerate(decision.scores.model_ids, start=1):
+        if wanted in model_id.casefold():
+            behind = 100 * (best - decision.candidates[rank - 1].utility)
+            place = "answers" if rank == 1 else f"ranked {rank}, {behind:.2f} points behind"
+            rows.append(f"<li><code>{escape(model_id)}</code> {place}</li>")
+    for exclusion in decision.excluded:
+        if wanted in exclusion.model_id.casefold():
+            reason = text.REASONS[exclusion.reason]
+            rows.append(
+                f"<li><code>{escape(exclusion.model_id)}</code> {escape(reason)}: {escape(exclusion.detail)}</li>"
+            )
+    if not rows:
+        return f"<p>No model of the catalog has “{escape(wanted)}” in its name.</p>"
+    return f"<ul>{''.join(rows[:MAX_NAMES_SHOWN])}</ul>"
+
+
+def what_if_html(now: Decision, other: Decision) -> str:
+    """What another preset would choose, beside the present choice."""
+    rows = []
+    for decision in (now, other):
+        chosen = decision.chosen
+        cells = (
+            text.PRESET_NAMES[decision.preferences.preset],
+            f"<code>{escape(chosen.model_id)}</code>",
+            f"{chosen.quality:.0%}",
+            format_usd(chosen.cost_usd),
+            format_seconds(chosen.latency_s),
+        )
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    same = now.chosen.model_id == other.chosen.model_id
+    verdict = "The same model would answer." if same else _difference(now, other)
+    head = "<tr><th>Preset</th><th>Model</th><th>Good answer</th><th>Cost</th><th>Time</th></tr>"
+    return f'<table class="plain">{head}{"".join(rows)}</table><p>{verdict}</p>'
+
+
+def _difference(now: Decision, other: Decision) -> str:
+    points = 100 * (other.chosen.quality - now.chosen.quality)
+    words = [f"{points:+.1f} points of quality"]
+    if now.chosen.cost_usd and other.chosen.cost_usd:
+        words.append(f"{other.chosen.cost_usd / now.chosen.cost_usd:.2g} times the cost")
+    if now.chosen.latency_s and other.chosen.latency_s:
+        words.append(f"{other.chosen.latency_s / now.chosen.latency_s:.2g} times the time")
+    return f"{escape(short_name(other.chosen.model_id))} would answer: {', '.join(words)}."
+
+
+def _mark(basis: str | None) -> str:
+    return ' <small title="estimated, not listed">est.</small>' if basis == "estimated" else ""
+
+
+def _bar(name: str, share: float, kind: str = "") -> str:
+    percent = f"{share:.0%}"
+    fill = f'<i role="img" aria-label="{escape(name)} {percent}"><u style="width:{100 * share:.1f}%"></u></i>'
+    return f'<div class="bar {kind}"><span>{escape(name)}</span>{fill}<b>{percent}</b></div>'
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def _fold(title: str, body: str) -> str:
+    return f"<details><summary>{escape(title)}</summary>{body}</details>"
+
+
+__all__ = [
+    "CANDIDATE_COLUMNS",
+    "DASH",
+    "candidate_table",
+    "empty_candidate_table",
+    "empty_why_html",
+    "exclusions_html",
+    "reading_html",
+    "what_if_html",
+    "why_html",
+]

@@ -1,0 +1,59 @@
+"""The visitor's options as preferences. Sliders speak of points (1 point = 0.01 quality) in everyday units."""
+
+from typing import NamedTuple
+
+from omni.policy import PRESETS
+from omni.types import Preferences, Preset, Weights
+
+USD_PER_ANSWER_OF_SLIDER = 0.001
+"""The cost slider is per $1 saved on 1,000 answers."""
+SECONDS_OF_SLIDER = 10.0
+
+
+class Wishes(NamedTuple):
+    """Values of the option fields, in the order of the page."""
+
+    preset: Preset
+    cost_points: float
+    speed_points: float
+    max_cost_cents: float | None
+    allow: str | None
+    deny: str | None
+    """Globs separated by commas; an untouched field is None."""
+
+    def to_preferences(self) -> Preferences:
+        """Preferences for the router; sliders left at their preset's values count as the preset's own weights."""
+        weights = PRESETS[self.preset]
+        sliders = slider_points(self.preset)
+        is_own = abs(self.cost_points - sliders.cost) > 1e-6 or abs(self.speed_points - sliders.speed) > 1e-6
+        own = Weights(
+            quality_per_usd=self.cost_points / 100 / USD_PER_ANSWER_OF_SLIDER,
+            quality_per_s=self.speed_points / 100 / SECONDS_OF_SLIDER,
+            z=weights.z,
+            z_dearer=weights.z_dearer,
+        )
+        return Preferences(
+            preset=self.preset,
+            weights=own if is_own else None,
+            max_cost_usd=self.max_cost_cents / 100 if self.max_cost_cents else None,
+            allow=_globs(self.allow),
+            deny=_globs(self.deny),
+        )
+
+
+class SliderPoints(NamedTuple):
+    """Positions of the two sliders."""
+
+    cost: float
+    speed: float
+
+
+def slider_points(preset: Preset) -> SliderPoints:
+    """Where the sliders stand for a preset's own weights."""
+    weights = PRESETS[preset]
+    cost = 100 * weights.quality_per_usd * USD_PER_ANSWER_OF_SLIDER
+    return SliderPoints(cost=round(cost, 6), speed=round(100 * weights.quality_per_s * SECONDS_OF_SLIDER, 6))
+
+
+def _globs(names: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (names or "").split(",") if name.strip())

@@ -1,0 +1,213 @@
+"""Valid values from few arguments."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from omni.catalog import Catalog
+from omni.gateway import Chunk, Gateway, Provider, Question, Usage
+from omni.policy import PRESETS
+from omni.types import (
+    BenchmarkScore,
+    Conversation,
+    Decision,
+    Exclusion,
+    Explanation,
+    Flip,
+    ModelCard,
+    Preferences,
+    PromptProfile,
+    Reason,
+    Safety,
+    ScoreTable,
+    Span,
+    Structure,
+    Task,
+)
+from omni.ui.services import Services
+
+MODEL_IDS = ("org/Alpha-70B", "org/Beta-8B", "org/Gamma-3B")
+
+
+def a_score(category: str = "math", score: float = 50.0, **changes: Any) -> BenchmarkScore:
+    score_row = BenchmarkScore(
+        benchmark=f"{category}_bench",
+        category=category,
+        score=score,
+        unit="%",
+        higher_is_better=True,
+        variant="",
+        as_of=date(2026, 8, 1),
+        source="example.org/board",
+        inherited_from=None,
+    )
+    return replace(score_row, **changes)
+
+
+def a_card(model_id: str = "org/Alpha-70B", **changes: Any) -> ModelCard:
+    card = ModelCard(
+        model_id=model_id,
+        owner="org",
+        family="alpha",
+        display_name=model_id.rpartition("/")[2],
+        license="apache-2.0",
+        release_date=date(2026, 3, 1),
+        params_total_b=70.0,
+        params_active_b=70.0,
+        context_tokens=131072,
+        max_output_tokens=8192,
+        input_modalities=frozenset({"text"}),
+        supports_tools=True,
+        supports_reasoning=None,
+        structured_output=True,
+        role="chat",
+        variant_of=None,
+        in_huggingchat=True,
+        price_in_usd_per_mtok=0.5,
+        price_out_usd_per_mtok=1.5,
+        price_basis="listed",
+        prices=(),
+        scores=(a_score(),),
+        speeds=(),
+        output_tokens_per_s=80.0,
+        time_to_first_token_s=0.5,
+        inherited=frozenset(),
+        sources={"license": "huggingface.co"},
+    )
+    return replace(card, **changes)
+
+
+def a_catalog(model_ids: Sequence[str] = MODEL_IDS) -> Catalog:
+    cards = tuple(
+        a_card(model_id, params_total_b=70.0 / (row + 1), scores=(a_score(score=50.0 - row),))
+        for row, model_id in enumerate(sorted(model_ids))
+    )
+    return Catalog(models=cards, version="2026-11-22-abcdef01", attributions=("Scores: Example Board, CC-BY-4.0.",))
+
+
+def a_profile(**changes: Any) -> PromptProfile:
+    profile = PromptProfile(
+        language="de",
+        script="Latn",
+        tasks={Task.MATH: 0.7, Task.REASONING: 0.3},
+        difficulty=0.4,
+        input_tokens=42,
+        n_images=0,
+        n_turns=1,
+        needs_tools=False,
+        needs_json=False,
+        structure=Structure(has_latex=True),
+        privacy=(Span(kind="email", message_index=0, start=0, end=3),),
+        safety=Safety.GENERAL,
+        features=np.zeros(4, dtype=np.float32),
+    )
+    return replace(profile, **changes)
+
+
+def a_decision(
+    model_ids: Sequence[str] = MODEL_IDS,
+    *,
+    preferences: Preferences | None = None,
+    excluded: Sequence[Exclusion] | None = None,
+) -> Decision:
+    preferences = preferences or Preferences()
+    n = len(model_ids)
+    quality = np.linspace(0.9, 0.7, n)
+    cost = np.linspace(0.002, 0.0002, n)
+    scores = ScoreTable(
+        model_ids=tuple(model_ids),
+        parts={"quality": quality, "cost": -2 * cost, "latency": np.full(n, -0.01), "evidence": np.zeros(n)},
+        quality_parts={"ability": np.log(quality / (1 - quality)), "difficulty": np.zeros(n)},
+        quality_se=np.full(n, 0.05),
+        cost_usd=cost,
+        cost_listed=np.ones(n, dtype=bool),
+        latency_s=np.linspace(6.0, 2.0, n),
+        latency_published=np.ones(n, dtype=bool),
+        input_tokens=42,
+        output_tokens=np.full(n, 300.0),
+    )
+    if excluded is None:
+        excluded = (Exclusion(model_id="org/Tiny-1B", reason=Reason.CONTEXT_WINDOW, detail="window of 2048 tokens"),)
+    return Decision(
+        decision_id="0123456789abcdef",
+        catalog_version="2026-11-22-abcdef01",
+        parameters_version="p1",
+        profile=a_profile(),
+        preferences=preferences,
+        weights=preferences.weights or PRESETS[preferences.preset],
+        reference_model_id=model_ids[-1],
+        scores=scores,
+        excluded=tuple(excluded),
+    )
+
+
+def an_explanation(decision: Decision) -> Explanation:
+    return Explanation(
+        headline=f"{decision.chosen.model_id} answers: best expected quality for its price.",
+        reasons=("Strong at math.", "Costs little."),
+        runner_up="org/Beta-8B came second.",
+        flips=(Flip(what="if cost counted twice", model_id="org/Gamma-3B"),),
+        exclusions=("1 model has too small a window.",),
+        sources=("Example Board, 2026-08-01",),
+    )
+
+
+class FakeRouter:
+    """Chooses the served model that comes first; cheap presets turn the order around."""
+
+    parameters_version = "p1"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Conversation, Preferences]] = []
+
+    def route(
+        self,
+        conversation: Conversation,
+        preferences: Preferences | None = None,
+        *,
+        served: frozenset[str] | None = None,
+    ) -> Decision:
+        preferences = preferences or Preferences()
+        self.asked.append((conversation, preferences))
+        ids = [model_id for model_id in MODEL_IDS if served is None or model_id in served]
+        return a_decision(ids[::-1] if preferences.preset == "cheap" else ids, preferences=preferences)
+
+
+@dataclass
+class FakeServer:
+    """A model server that answers from memory."""
+
+    provider: Provider = field(default_factory=lambda: Provider(name="fake", base_url="http://127.0.0.1:1/v1"))
+    names: tuple[str, ...] = MODEL_IDS
+    chunks: tuple[Chunk, ...] = (
+        Chunk(reasoning="Let me see."),
+        Chunk(text="Forty"),
+        Chunk(text="-two."),
+        Chunk(usage=Usage(input_tokens=10, output_tokens=20), finish_reason="stop"),
+    )
+    asked: list[tuple[str, Question]] = field(default_factory=list)
+
+    async def list_models(self) -> tuple[str, ...]:
+        return self.names
+
+    async def stream(self, served_name: str, question: Question) -> AsyncIterator[Chunk]:
+        self.asked.append((served_name, question))
+        for chunk in self.chunks:
+            yield chunk
+
+    async def close(self) -> None:
+        return None
+
+
+def fake_services(*servers: FakeServer) -> Services:
+    catalog = a_catalog()
+    ids = [card.model_id for card in catalog.models]
+    return Services(
+        catalog=catalog,
+        router=FakeRouter(),
+        gateway=Gateway(servers, ids, frame_s=0.0),
+        explain=lambda decision, _: an_explanation(decision),
+    )
