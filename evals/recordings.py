@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from omni.recording import Recording, load_recording, recordings_folder, shipped_names
-from omni.recording_mix import mix
-from omni.recording_tables import FIGURES, INT8_SCALE, read_card
+from omni.recording import Recording, find_recording, load_recording, recordings_folder, shipped_names
+from omni.recording_mix import keys_of, mix
+from omni.recording_tables import FIGURES, INT8_SCALE, read_card, read_models
 
 _WHOLE = ("input_tokens", "output_tokens")
 
@@ -32,7 +32,7 @@ class RecordingEntry:
 
 
 def list_recordings(folder: Path | None = None) -> list[RecordingEntry]:
-    """The recordings in a folder of recordings, by name; None = the shipped ones.
+    """The recordings in a folder of recordings, by name, without reading their outcomes; None = the shipped ones.
 
     Raises:
         RecordingError: one of them breaks the format.
@@ -47,13 +47,15 @@ def list_recordings(folder: Path | None = None) -> list[RecordingEntry]:
 def _entry(folder: Path) -> RecordingEntry:
     card = read_card(folder)
     if card.parts:
-        parts = [load_recording(folder.parent / part) for part in card.parts]
-        mixed = mix(parts, models=card.models or None, name=folder.name)
-        counts = mixed.n_prompts, mixed.n_models
-        languages, licence, meaning = mixed.languages, mixed.licence, mixed.score_meaning
+        folders = [_part_folder(folder, part) for part in card.parts]
+        shared = set.intersection(*(set(keys_of(read_models(part))) for part in folders))
+        entries = [_entry(part) for part in folders]
+        counts = sum(entry.n_prompts for entry in entries), len(set(card.models) or shared)
+        languages = tuple(sorted({language for entry in entries for language in entry.languages}))
+        licence = "; ".join(dict.fromkeys(entry.licence for entry in entries))
+        meaning = "; ".join(f"{entry.name}: {entry.score_meaning}" for entry in entries)
     else:
-        n_prompts = pq.read_metadata(folder / "prompts.parquet").num_rows
-        counts = n_prompts, len(pd.read_csv(folder / "models.csv", usecols=["model"]))
+        counts = pq.read_metadata(folder / "prompts.parquet").num_rows, len(read_models(folder))
         languages, licence, meaning = card.languages, card.licence, card.score_meaning
     return RecordingEntry(
         name=card.name or folder.name,
@@ -64,6 +66,11 @@ def _entry(folder: Path) -> RecordingEntry:
         licence=card.licence or licence,
         score_meaning=card.score_meaning or meaning,
     )
+
+
+def _part_folder(folder: Path, part: str) -> Path:
+    beside = folder.parent / part
+    return beside if (beside / "recording.yml").is_file() else find_recording(part)
 
 
 def mix_recordings(

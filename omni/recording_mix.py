@@ -40,7 +40,7 @@ def mix(parts: Sequence[Recording], *, models: Sequence[str] | None = None, name
             f"recording {joined_name!r}: the features of {' and '.join(sorted(prints.values()))} were made by "
             "different makers; build the parts again with the same one."
         )
-    keyed = [_by_key(part) for part in parts]
+    keyed = [keys_of(part.models) for part in parts]
     shared = set(keyed[0]).intersection(*keyed[1:])
     keys = list(models) if models is not None else sorted(shared)
     for key in keys:
@@ -75,11 +75,11 @@ def mix(parts: Sequence[Recording], *, models: Sequence[str] | None = None, name
     )
 
 
-def _by_key(part: Recording) -> dict[str, str]:
-    """Shared key (Hub id, else name) to the model's name in this part; an id of two rows tells nothing."""
-    ids = part.models["model_id"]
+def keys_of(models: pd.DataFrame) -> dict[str, str]:
+    """Shared key (Hub id, else name) to the model's name in a pool; an id of two rows tells nothing."""
+    ids = models["model_id"]
     clear = ids.notna() & ~ids.duplicated(keep=False)
-    return {str(ids[model]) if clear[model] else str(model): str(model) for model in part.models.index}
+    return {str(ids[model]) if clear[model] else str(model): str(model) for model in models.index}
 
 
 def _prefixed(part: Recording) -> pd.DataFrame:

@@ -124,3 +124,13 @@ def test_two_rows_of_one_hub_id_are_matched_by_name(tmp_path: Path) -> None:
         FakeFeatureMaker(),
     )
     assert list(mix_recordings([one, two]).models.index) == ["large", "small"]
+
+
+def test_listed_counts_are_those_of_the_loaded_recordings() -> None:
+    """The list reads no outcomes and still counts right."""
+    entries = {entry.name: entry for entry in list_recordings()}
+    assert sorted(entries) == NAMES
+    for name in ("shaberi", "mixed-zkf", "mixed-sf"):
+        recording = load_recording(name)
+        assert (entries[name].n_prompts, entries[name].n_models) == (recording.n_prompts, recording.n_models)
+        assert entries[name].languages == recording.languages
