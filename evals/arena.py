@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evals.policies.base import FitData, TestData
-from omni.catalog import Catalog, load_catalog
+from omni.catalog import Catalog
 from omni.errors import RecordingError
 from omni.recording import Recording
 
@@ -48,6 +48,7 @@ class Arena:
     """(n_test,) codes 0..n_groups-1."""
     n_groups: int
     has_costs: bool
+    catalog: Catalog | None
 
 
 def build_arena(recording: Recording, *, seed: int, catalog: Catalog | None = None) -> Arena:
@@ -97,6 +98,7 @@ def build_arena(recording: Recording, *, seed: int, catalog: Catalog | None = No
         groups=test_groups,
         n_groups=int(test_groups.max()) + 1,
         has_costs=has_costs,
+        catalog=catalog,
     )
 
 
@@ -151,11 +153,8 @@ def estimate_latencies(recording: Recording, output_tokens: np.ndarray, catalog:
     NaN where the model is not in the catalog, nobody published both figures, or the length is unknown.
     """
     latencies = np.full(output_tokens.shape, np.nan)
-    model_ids = recording.models["model_id"].tolist()
-    if not any(isinstance(model_id, str) for model_id in model_ids):
-        return latencies
-    cards = {card.model_id: card for card in (catalog or load_catalog()).models}
-    for column, model_id in enumerate(model_ids):
+    cards = {} if catalog is None else {card.model_id: card for card in catalog.models}
+    for column, model_id in enumerate(recording.models["model_id"]):
         card = cards.get(model_id) if isinstance(model_id, str) else None
         if card is not None and card.output_tokens_per_s and card.time_to_first_token_s is not None:
             latencies[:, column] = card.time_to_first_token_s + output_tokens[:, column] / card.output_tokens_per_s

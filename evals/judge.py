@@ -74,7 +74,7 @@ class Judge:
         return rows if cheapest is None else np.append(rows, cheapest)
 
     def equal_cost_gain(self, rows: np.ndarray) -> EqualCostGain:
-        """Gain over the mixture at shares of the best single model's cost; unknown with one model, where nothing mixes."""
+        """Gain over the mixture at shares of the best single model's cost; unknown with one model: nothing to mix."""
         singles, reachable = self.references.singles, self.reachable(rows)
         ours = concave_envelope(self.arms.cost[reachable], self.arms.quality[reachable])
         theirs = self.mixture

@@ -3,6 +3,7 @@
 No model is called. A pick whose outcome was not recorded counts as failed, never as 0.
 """
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from evals import tables
 from evals.arena import Arena, build_arena
@@ -24,7 +26,7 @@ from evals.results import EqualCostGain, Failure, Interval, PolicySummary, Repla
 from evals.stats import N_RESAMPLES
 from evals.summaries import summarise
 from evals.tables import PolicyArms
-from omni.catalog import Catalog
+from omni.catalog import Catalog, load_catalog
 from omni.errors import InputError, OmniError
 from omni.recording import Recording
 
@@ -71,7 +73,7 @@ def replay(
         seed: of folds, random picks and the bootstrap; the same seed gives the same figures.
         progress: called with the share done, 0..1, and what comes next.
         cancelled: asked between policies; True stops.
-        catalog: for latencies estimated from published speeds; None = the shipped one, if needed.
+        catalog: for latencies estimated from published speeds; None = the shipped one, if a model is in it.
 
     Raises:
         InputError: an unknown policy or model.
@@ -82,10 +84,14 @@ def replay(
     names = check_names(recording, policies)
     tell = progress or _say_nothing
     tell(0.0, "laying out the recording")
+    if catalog is None and recording.models["model_id"].notna().any():
+        catalog = load_catalog()
     arena = build_arena(recording, seed=seed, catalog=catalog)
-    chosen, failures = _run_policies(arena, names, tell, cancelled or (lambda: False))
-    tell(0.9, "resampling")
-    result = _judge(arena, chosen, failures, seed=seed, started=started)
+    # One thread each: on a busy machine the threads of BLAS wait for each other and cost ten times as much.
+    with threadpool_limits(limits=1):
+        chosen, failures = _run_policies(arena, names, tell, cancelled or (lambda: False))
+        tell(0.9, "resampling")
+        result = _judge(arena, chosen, failures, started)
     tell(1.0, "done")
     return result
 
@@ -136,15 +142,13 @@ def _run_policies(
     return chosen, failures
 
 
-def _judge(
-    arena: Arena, chosen: Sequence[tuple[str, Choices]], failures: list[Failure], *, seed: int, started: str
-) -> ReplayResult:
+def _judge(arena: Arena, chosen: Sequence[tuple[str, Choices]], failures: list[Failure], started: str) -> ReplayResult:
     """Turns picks into tables and figures. Arms: the single models, the oracle, then the policies' settings."""
     n_models, n_test = len(arena.models), len(arena.prompt_ids)
     singles = np.repeat(np.arange(n_models)[:, None], n_test, axis=1)
     oracle = _to_arena(arena, Oracle().choose(arena.fit, arena.test, np.zeros(1)).picks)
     own = [choices.picks if name.startswith(SINGLE) else _to_arena(arena, choices.picks) for name, choices in chosen]
-    resampler = Resampler.of(arena, seed)
+    resampler = Resampler.of(arena, arena.fit.seed)
     arms = build_arms(arena, [singles, oracle, *own], resampler)
     ends = np.cumsum([n_models + 1, *(len(picks) for picks in own)])
     policies = [
@@ -167,8 +171,8 @@ def _judge(
         recording=arena.recording.name,
         title=arena.recording.title,
         spec=_spec(arena, policies, summaries),
-        seed=seed,
-        versions=code_versions(arena.recording),
+        seed=arena.fit.seed,
+        versions=code_versions(arena),
         n_fit=len(arena.fit.groups),
         n_test=n_test,
         cost_basis=arena.recording.cost_basis,
@@ -211,9 +215,11 @@ def _spec(arena: Arena, policies: Sequence[PolicyArms], summaries: Mapping[str, 
     }
 
 
-def code_versions(recording: Recording) -> dict[str, str]:
-    """What a run rests on: packages, a fingerprint of this code, and of the features."""
-    versions = {"features": recording.feature_fingerprint, "code": code_fingerprint()}
+def code_versions(arena: Arena) -> dict[str, str]:
+    """What a run rests on: packages, a fingerprint of this code, of the features, and the catalog's version."""
+    versions = {"features": arena.recording.feature_fingerprint, "code": code_fingerprint()}
+    if arena.catalog is not None:
+        versions["catalog"] = arena.catalog.version
     for package in _PACKAGES:
         try:
             versions[package] = version(package)
@@ -224,8 +230,6 @@ def code_versions(recording: Recording) -> dict[str, str]:
 
 def code_fingerprint() -> str:
     """12 hex digits of a hash over the sources of `omni` and `evals`."""
-    import hashlib
-
     digest = hashlib.sha256()
     root = Path(__file__).resolve().parent.parent
     for path in sorted([*root.glob("omni/**/*.py"), *root.glob("evals/**/*.py")]):

@@ -101,21 +101,23 @@ class Registry:
 
     def __init__(self) -> None:
         self._factories: dict[str, Callable[[], Policy]] = {}
+        self._places: dict[str, int] = {}
 
-    def register(self, name: str) -> Callable[[Callable[[], Policy]], Callable[[], Policy]]:
-        """Decorator that adds a factory under a name that is still free."""
+    def register(self, name: str, *, place: int) -> Callable[[Callable[[], Policy]], Callable[[], Policy]]:
+        """Decorator that adds a factory under a name that is still free; `place` orders lists and tables."""
 
         def add(factory: Callable[[], Policy]) -> Callable[[], Policy]:
             if name in self._factories:
                 raise ValueError(f"policy {name!r} is registered twice; choose another name")
             self._factories[name] = factory
+            self._places[name] = place
             return factory
 
         return add
 
     def names(self) -> tuple[str, ...]:
-        """Names in order of registration."""
-        return tuple(self._factories)
+        """Names by place, then by name."""
+        return tuple(sorted(self._factories, key=lambda name: (self._places[name], name)))
 
     def create(self, name: str) -> Policy:
         """The policy of that name.
@@ -124,7 +126,7 @@ class Registry:
             InputError: nobody registered it; the text lists the known ones.
         """
         if name not in self._factories:
-            known = ", ".join([*self._factories, "single:MODEL"])
+            known = ", ".join([*self.names(), "single:MODEL"])
             raise InputError(f"unknown policy {name!r}; expected one of: {known}.")
         return self._factories[name]()
 

@@ -86,31 +86,31 @@ class Oracle:
         return Choices(settings=dial_settings(dial), picks=np.stack(picks))
 
 
-@POLICIES.register("best_single")
+@POLICIES.register("best_single", place=10)
 def create_best_single() -> Policy:
     """The model with the best mean score on fit."""
     return SingleModel("best")
 
 
-@POLICIES.register("cheapest")
+@POLICIES.register("cheapest", place=20)
 def create_cheapest() -> Policy:
     """The model with the lowest mean cost on fit."""
     return SingleModel("cheapest")
 
 
-@POLICIES.register("random")
+@POLICIES.register("random", place=30)
 def create_random() -> Policy:
     """Chance."""
     return RandomModel()
 
 
-@POLICIES.register("mixture")
+@POLICIES.register("mixture", place=40)
 def create_mixture() -> Policy:
     """The envelope of the single models."""
     return Mixture()
 
 
-@POLICIES.register("oracle")
+@POLICIES.register("oracle", place=90)
 def create_oracle() -> Policy:
     """Hindsight per prompt."""
     return Oracle()

@@ -84,6 +84,10 @@ def routing_loss(predicted: np.ndarray, scores: np.ndarray) -> float:
         scores: (n, n_models), NaN = missing.
     """
     known = np.isfinite(scores)
+    if known.all():
+        error = predicted - scores
+        error -= error.mean(axis=1, keepdims=True)
+        return float(np.vdot(error, error) / error.size)
     error = np.where(known, predicted - scores, 0.0)
     n_known = known.sum(axis=1, keepdims=True)
     error = np.where(known, error - error.sum(axis=1, keepdims=True) / np.maximum(n_known, 1), 0.0)

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 from sklearn.decomposition import TruncatedSVD
 
 from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Prediction
 from evals.policies.learning import Scaler, Targets, fill_targets, fold_of_rows, routing_loss
 
-ALPHAS = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0, 30000.0)
+ALPHAS = (30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5)
 """Ridge penalties on features of unit variance."""
 RANKS = (1, 2, 4, 8)
 COST_ALPHA = 300.0
@@ -37,39 +38,42 @@ class LinearHeads:
         return Prediction(quality=quality, cost_usd=cost)
 
 
-class _Solver(NamedTuple):
-    """Ridge solutions for any penalty from one eigendecomposition of X'X."""
+class _Moments(NamedTuple):
+    """X'X and X'Y of some rows; those of a training set are the whole's less the held-out fold's."""
 
-    eigenvalues: np.ndarray
-    eigenvectors: np.ndarray
-    projected: np.ndarray
+    gram: np.ndarray
+    cross: np.ndarray
 
     @classmethod
-    def of(cls, rows: np.ndarray, centred: np.ndarray) -> "_Solver":
-        eigenvalues, eigenvectors = np.linalg.eigh((rows.T @ rows).astype(float))
-        return cls(np.maximum(eigenvalues, 0.0), eigenvectors, eigenvectors.T @ (rows.T @ centred))
+    def of(cls, rows: np.ndarray, targets: np.ndarray) -> "_Moments":
+        return cls((rows.T @ rows).astype(float), (rows.T @ targets.astype(np.float32, copy=False)).astype(float))
+
+    def without(self, held_out: "_Moments") -> "_Moments":
+        return _Moments(self.gram - held_out.gram, self.cross - held_out.cross)
 
     def weights(self, alpha: float) -> np.ndarray:
-        return self.eigenvectors @ (self.projected / (self.eigenvalues + alpha)[:, None])
+        """(n_features, n_targets) ridge solution."""
+        penalised = self.gram + alpha * np.eye(len(self.gram))
+        return cho_solve(cho_factor(penalised, overwrite_a=True), self.cross).astype(np.float32)
 
 
 def fit_ridge(fit: FitData) -> LinearHeads:
     """Ridge per model on filled scores; one penalty for all, by cross-validation."""
     scaler, targets, folds = Scaler.fit(fit.features), fill_targets(fit), fold_of_rows(fit)
     rows = scaler.scale_rows(fit.features)
-    centred = targets.scores - targets.mean_score
+    centred = (targets.scores - targets.mean_score).astype(np.float32)
     alpha = ALPHAS[-1]
+    whole = _Moments.of(rows, centred)
     if folds.any():
-        predicted = np.empty((len(ALPHAS), *centred.shape))
+        predicted = np.empty((len(ALPHAS), *centred.shape), dtype=np.float32)
         for fold in np.unique(folds):
             out = folds == fold
-            solver = _Solver.of(rows[~out], centred[~out])
+            training = whole.without(_Moments.of(rows[out], centred[out]))
             for i, candidate in enumerate(ALPHAS):
-                predicted[i, out] = rows[out] @ solver.weights(candidate) + targets.mean_score
+                predicted[i, out] = rows[out] @ training.weights(candidate) + targets.mean_score
         losses = [routing_loss(table, fit.scores) for table in predicted]
         alpha = ALPHAS[int(np.argmin(losses))]
-    weights = _Solver.of(rows, centred).weights(alpha)
-    return _with_costs(scaler, rows, targets, weights, {"alpha": alpha})
+    return _with_costs(scaler, rows, targets, whole.weights(alpha), {"alpha": alpha})
 
 
 def fit_matrix_factorisation(fit: FitData) -> LinearHeads:
@@ -80,30 +84,33 @@ def fit_matrix_factorisation(fit: FitData) -> LinearHeads:
     """
     scaler, targets, folds = Scaler.fit(fit.features), fill_targets(fit), fold_of_rows(fit)
     rows = scaler.scale_rows(fit.features)
-    centred = targets.scores - targets.mean_score
-    ranks = [rank for rank in RANKS if rank < min(centred.shape)] or [0]
+    centred = (targets.scores - targets.mean_score).astype(np.float32)
+    ranks = [rank for rank in RANKS if rank < min(centred.shape)]
+    if not ranks:
+        flat = np.zeros((rows.shape[1], centred.shape[1]), dtype=np.float32)
+        return _with_costs(scaler, rows, targets, flat, {"rank": 0})
+    whole = _Moments.of(rows, centred)
     rank, alpha = ranks[0], ALPHAS[-1]
-    if folds.any() and rank:
+    if folds.any():
         predicted = {(r, a): np.empty_like(centred) for r in ranks for a in ALPHAS[1::2]}
         for fold in np.unique(folds):
             out = folds == fold
+            training = whole.without(_Moments.of(rows[out], centred[out]))
             directions = _directions(centred[~out], ranks[-1], fit.seed)
-            solver = _Solver.of(rows[~out], centred[~out] @ directions.T)
+            heads = {a: training.weights(a) for a in ALPHAS[1::2]}
             for r, a in predicted:
-                factors = rows[out] @ solver.weights(a)[:, :r]
-                predicted[r, a][out] = factors @ directions[:r] + targets.mean_score
+                onto = directions[:r].T @ directions[:r]
+                predicted[r, a][out] = rows[out] @ (heads[a] @ onto) + targets.mean_score
         rank, alpha = min(predicted, key=lambda choice: routing_loss(predicted[choice], fit.scores))
-    if not rank:
-        return _with_costs(scaler, rows, targets, np.zeros((rows.shape[1], centred.shape[1])), {"rank": 0})
     directions = _directions(centred, rank, fit.seed)
-    weights = _Solver.of(rows, centred @ directions.T).weights(alpha) @ directions
+    weights = whole.weights(alpha) @ (directions.T @ directions)
     return _with_costs(scaler, rows, targets, weights, {"rank": rank, "alpha": alpha})
 
 
 def _directions(centred: np.ndarray, rank: int, seed: int) -> np.ndarray:
     """(rank, n_models) orthonormal rows."""
     rank = min(rank, *(size - 1 for size in centred.shape))
-    return TruncatedSVD(rank, random_state=seed).fit(centred).components_
+    return TruncatedSVD(rank, n_iter=3, random_state=seed).fit(centred).components_.astype(np.float32)
 
 
 def _with_costs(
@@ -111,11 +118,13 @@ def _with_costs(
 ) -> LinearHeads:
     cost_weights, cost_range = None, None
     if targets.costs is not None and targets.mean_cost is not None:
-        cost_weights = _Solver.of(rows, targets.costs - targets.mean_cost).weights(COST_ALPHA).astype(np.float32)
+        unit = float(targets.mean_cost.mean()) or 1.0
+        scaled = (targets.costs - targets.mean_cost) / unit
+        cost_weights = _Moments.of(rows, scaled).weights(COST_ALPHA) * unit
         cost_range = (targets.costs.min(axis=0), targets.costs.max(axis=0))
     return LinearHeads(
         scaler=scaler,
-        quality_weights=weights.astype(np.float32),
+        quality_weights=weights,
         mean_score=targets.mean_score,
         cost_weights=cost_weights,
         mean_cost=targets.mean_cost,
@@ -124,13 +133,13 @@ def _with_costs(
     )
 
 
-@POLICIES.register("ridge")
+@POLICIES.register("ridge", place=62)
 def create_ridge() -> Policy:
     """Ridge regression with a cost head."""
     return LearnedPolicy(fit_ridge)
 
 
-@POLICIES.register("matrix_factorisation")
+@POLICIES.register("matrix_factorisation", place=63)
 def create_matrix_factorisation() -> Policy:
     """Low-rank scores, ridge onto the factors, and a cost head."""
     return LearnedPolicy(fit_matrix_factorisation)

@@ -78,7 +78,7 @@ def _average(nearest: np.ndarray, targets: Targets, *, with_cost: bool = True) -
     return Prediction(quality=quality, cost_usd=cost)
 
 
-@POLICIES.register("knn")
+@POLICIES.register("knn", place=60)
 def create_knn() -> Policy:
     """k nearest neighbours by cosine."""
     return LearnedPolicy(fit_knn)

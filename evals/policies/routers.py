@@ -30,7 +30,7 @@ def fit_omni(fit: FitData) -> PoolPredictor:
     return PoolPredictor(pool, fit.costs_usd is not None, dict(pool.describe()))
 
 
-@POLICIES.register("omni")
+@POLICIES.register("omni", place=80)
 def create_omni() -> Policy:
     """The router of this project, fitted on the fit side."""
     return LearnedPolicy(fit_omni)

@@ -139,13 +139,13 @@ def _centres(rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
     return model.fit(rows).cluster_centers_.astype(np.float32)
 
 
-@POLICIES.register("task_table")
+@POLICIES.register("task_table", place=50)
 def create_task_table() -> Policy:
     """The best model per category."""
     return LearnedPolicy(fit_task_table)
 
 
-@POLICIES.register("kmeans")
+@POLICIES.register("kmeans", place=61)
 def create_kmeans() -> Policy:
     """The best model per cluster of prompts."""
     return LearnedPolicy(fit_kmeans)

@@ -1,0 +1,124 @@
+"""A replay's figures as plain text and as one table for CSV or Parquet."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from evals.metrics import BUDGET_PERCENTS
+from evals.results import PolicySummary, ReplayResult
+from omni.errors import InputError, StoreError
+
+DASH = "-"
+
+
+def to_text(result: ReplayResult, *, with_singles: bool = False) -> str:
+    """The verdict as lines of at most 120 characters: what was run, one row a policy, and how to read them."""
+    head = [
+        f"{result.recording}: {result.title}",
+        f"fitted on {result.n_fit:,} prompts, judged on {result.n_test:,}; best single model (chosen on fit): "
+        f"{result.best_single}; costs: {result.cost_basis or 'unknown'}; seed {result.seed}",
+        "",
+    ]
+    if result.run_id:
+        head.insert(1, f"run {result.run_id}")
+    shown = [one for name, one in result.summaries.items() if with_singles or not name.startswith("single:")]
+    lines = [_COLUMNS, *(_row(summary) for summary in shown)]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(_COLUMNS))]
+    table = ["  ".join(_pad(line, widths)).rstrip() for line in lines]
+    broken = [f"{failure.policy} failed: {failure.reason}" for failure in result.failures if failure.prompt_id is None]
+    return "\n".join([*head, *table, "", *_LEGEND, *_left_out(result), *broken])
+
+
+_COLUMNS = ("policy", "quality", "USD/1k", "gain at equal cost", "AIQ", "match", "gap", "worst slice", "scored", "us")
+_LEGEND = (
+    "quality: % of full score. gain: points over the mixture of single models at equal cost, mean over budgets of",
+    "10 to 100 % of the best single model's cost, with its 95 % interval. match: share of the best single model's cost",
+    "that reaches its quality. gap: share of the way from the best single model to the oracle. us: microseconds to",
+    "route one prompt. A dash is unknown or undefined.",
+)
+
+
+def figures_table(result: ReplayResult) -> pd.DataFrame:
+    """One row a policy with every figure and its interval; unknown is null."""
+    lines = []
+    for summary in result.summaries.values():
+        gain, worst = summary.equal_cost_gain, summary.worst_slice
+        line: dict[str, object] = {"recording": result.recording, "run_id": result.run_id, "seed": result.seed}
+        line |= {"n_fit": result.n_fit, "n_test": result.n_test, "policy": summary.policy, "setting": summary.setting}
+        for figure in ("quality", "cost_usd_per_1k", "aiq", "cost_to_match", "gap_closed", "difference"):
+            pair = summary.intervals.get(figure)
+            line |= {} if figure == "difference" else {figure: getattr(summary, figure)}
+            line |= {f"{figure}_lo": pair and pair.lo, f"{figure}_hi": pair and pair.hi}
+        line |= {"gain_mean": gain.mean, "gain_lo": gain.lo, "gain_hi": gain.hi}
+        line |= {f"gain_at_{percent}": gain.at.get(str(percent)) for percent in BUDGET_PERCENTS}
+        line |= {
+            "worst_slice": worst and worst.category,
+            "worst_slice_difference": worst and worst.difference,
+            "worst_slice_lo": worst and worst.lo,
+            "worst_slice_hi": worst and worst.hi,
+        }
+        for figure in ("latency_s", "calibration_error", "router_arena", "p_value", "n_for_80_power", "n_scored",
+                       "n_failed", "n_total", "fit_s", "routing_us", "routing_batch_us"):  # fmt: skip
+            line[figure] = getattr(summary, figure)
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def decisions_table(result: ReplayResult) -> pd.DataFrame:
+    """prompt_id, policy, setting, model: every pick at every setting; model is null where none could be picked."""
+    return result.choices[["prompt_id", "policy", "setting", "model"]]
+
+
+def export_table(table: pd.DataFrame, path: Path) -> None:
+    """Writes a table as CSV or Parquet, by the file's ending.
+
+    Raises:
+        InputError: another ending.
+        StoreError: the file cannot be written.
+    """
+    writers: dict[str, Callable[[], None]] = {
+        ".csv": lambda: table.to_csv(path, index=False),
+        ".parquet": lambda: table.to_parquet(path, index=False),
+    }
+    if path.suffix.lower() not in writers:
+        raise InputError(f"cannot write {str(path)!r}; expected a name that ends in .csv or .parquet.")
+    try:
+        writers[path.suffix.lower()]()
+    except OSError as error:
+        raise StoreError(f"cannot write {str(path)!r}: {error.strerror or error}. Name another file.") from error
+
+
+def _row(summary: PolicySummary) -> tuple[str, ...]:
+    gain, worst = summary.equal_cost_gain, summary.worst_slice
+    interval = "" if gain.lo is None or gain.hi is None else f" [{100 * gain.lo:+.1f}, {100 * gain.hi:+.1f}]"
+    return (
+        summary.policy,
+        _shown(summary.quality, "{:.1f}", 100),
+        _shown(summary.cost_usd_per_1k, "{:.3g}"),
+        DASH if gain.mean is None else f"{100 * gain.mean:+.2f}{interval}",
+        _shown(summary.aiq, "{:.1f}", 100),
+        _shown(summary.cost_to_match, "{:.0f} %", 100),
+        _shown(summary.gap_closed, "{:+.0f} %", 100),
+        DASH if worst is None else f"{100 * worst.difference:+.1f} {worst.category[:18]}",
+        f"{summary.n_scored:,}/{summary.n_total:,}",
+        _shown(summary.routing_us, "{:,.0f}"),
+    )
+
+
+def _left_out(result: ReplayResult) -> list[str]:
+    left_out = result.spec.get("left_out") or {}
+    if not left_out:
+        return []
+    return [f"Not routed to: {', '.join(f'{model} ({reason})' for model, reason in left_out.items())}."]
+
+
+def _shown(value: float | None, form: str, factor: float = 1.0) -> str:
+    return DASH if value is None else form.format(value * factor)
+
+
+def _pad(line: Sequence[str], widths: Sequence[int]) -> list[str]:
+    return [
+        cell.rjust(width) if at else cell.ljust(width)
+        for at, (cell, width) in enumerate(zip(line, widths, strict=True))
+    ]

@@ -1,0 +1,115 @@
+"""Figures on points worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from evals.metrics import (
+    Blend,
+    calibration_error,
+    concave_envelope,
+    cost_to_match,
+    equal_cost_gains,
+    gap_closed,
+    mean_known,
+    router_arena_score,
+)
+
+
+def test_the_envelope_leaves_out_points_under_a_line_between_others():
+    """(2, 0.5) is under the line from (1, 0.4) to (4, 0.9); (5, 0.8) costs more for less."""
+    envelope = concave_envelope([1, 2, 4, 5], [0.4, 0.5, 0.9, 0.8])
+    assert envelope.corners == (0, 2)
+
+
+def test_the_envelope_keeps_corners_that_bend_downwards():
+    """Slopes 0.3 and then 0.1 are concave."""
+    assert concave_envelope([1, 2, 4], [0.4, 0.7, 0.9]).corners == (0, 1, 2)
+
+
+def test_the_envelope_ignores_unknown_points_and_takes_the_better_of_equals():
+    """NaN is no point; of two at the same cost the better one counts."""
+    envelope = concave_envelope([1, 1, math.nan, 2], [0.3, 0.4, 0.9, math.nan])
+    assert envelope.corners == (1,)
+
+
+def test_height_is_linear_between_corners_flat_above_and_nothing_below():
+    """Between (1, 0.4) and (3, 0.8): 0.6 at 2."""
+    envelope = concave_envelope([1, 3], [0.4, 0.8])
+    assert envelope.height_at(2) == pytest.approx(0.6)
+    assert envelope.height_at(9) == pytest.approx(0.8)
+    assert envelope.height_at(0.5) is None
+
+
+def test_a_blend_names_its_corners_and_the_share_of_the_dearer_one():
+    """A cost of 1.5 between 1 and 3 is a quarter of the way."""
+    envelope = concave_envelope([1, 3], [0.4, 0.8])
+    assert envelope.blend_at(1.5) == Blend(0, 1, 0.25)
+    assert envelope.blend_at(5) == Blend(1, 1, 0.0)
+    assert concave_envelope([], []).blend_at(1) is None
+
+
+def test_mean_height_is_the_area_over_the_width():
+    """0.4 to 0.8 over [1, 3], then flat to 5: (1.2 + 1.6) / 4 = 0.7."""
+    envelope = concave_envelope([1, 3], [0.4, 0.8])
+    assert envelope.mean_height(1, 5) == pytest.approx(0.7)
+
+
+def test_mean_height_of_an_empty_range_is_undefined():
+    """The best single model is the cheapest one: there is no range to average over."""
+    assert concave_envelope([1], [0.4]).mean_height(1, 1) is None
+
+
+def test_equal_cost_gain_compares_heights_at_shares_of_the_best_models_cost():
+    """Mixture 0.4 at 1 to 0.8 at 4; policy 0.8 at 2: at 2 the mixture has 0.4 + 0.4/3."""
+    mixture = concave_envelope([1, 4], [0.4, 0.8])
+    policy = concave_envelope([1, 2], [0.4, 0.8])
+    gains = equal_cost_gains(policy, mixture, 4.0)
+    assert gains["50"] == pytest.approx(0.8 - 0.4 - 0.4 / 3)
+    assert gains["25"] == pytest.approx(0.0)
+    assert gains["100"] == pytest.approx(0.0)
+    assert gains["10"] is None
+
+
+@pytest.mark.parametrize("best_cost", [None, 0.0])
+def test_equal_cost_gain_is_undefined_without_a_cost(best_cost):
+    """Unknown or free: there is no budget to compare at."""
+    envelope = concave_envelope([1], [0.4])
+    assert set(equal_cost_gains(envelope, envelope, best_cost).values()) == {None}
+
+
+def test_the_mean_skips_what_is_undefined():
+    """None is not 0."""
+    assert mean_known([None, 0.2, 0.4]) == pytest.approx(0.3)
+    assert mean_known([None]) is None
+
+
+def test_cost_to_match_is_the_cheapest_setting_that_is_good_enough():
+    """0.7 is reached at 2 and at 3; 2 of 4 is a half."""
+    costs, qualities = np.array([1.0, 2.0, 3.0]), np.array([0.6, 0.7, 0.9])
+    assert cost_to_match(costs, qualities, 4.0, 0.7) == pytest.approx(0.5)
+    assert cost_to_match(costs, qualities, 4.0, 0.95) is None
+    assert cost_to_match(costs, qualities, 0.0, 0.7) is None
+
+
+def test_gap_closed_is_a_share_of_what_the_oracle_gains():
+    """0.65 between 0.6 and 0.8 is a quarter of the way; an oracle without gain leaves nothing to close."""
+    assert gap_closed(0.65, 0.6, 0.8) == pytest.approx(0.25)
+    assert gap_closed(0.6, 0.6, 0.6) is None
+    assert gap_closed(None, 0.6, 0.8) is None
+
+
+def test_calibration_error_weighs_bins_by_their_size():
+    """Three at 0.85 with mean 2/3 and one at 0.15 with 0: (3 x 0.1833 + 0.15) / 4."""
+    predicted, scores = np.array([0.85, 0.85, 0.85, 0.15]), np.array([1.0, 1.0, 0.0, 0.0])
+    assert calibration_error(predicted, scores) == pytest.approx((3 * (0.85 - 2 / 3) + 0.15) / 4)
+    assert calibration_error(predicted, np.full(4, math.nan)) is None
+
+
+def test_router_arena_score_by_hand():
+    """At c = 0.0044 cheapness is 1, so S = 1.1·A / (0.1·A + 1); at c = 200 it is 0."""
+    assert router_arena_score(0.7, 0.0044) == pytest.approx(1.1 * 0.7 / 1.07)
+    assert router_arena_score(0.7, 200.0) == pytest.approx(0.0)
+    assert router_arena_score(0.7, None) is None
+    assert router_arena_score(0.7, 0.0) is None
