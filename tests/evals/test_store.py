@@ -47,7 +47,7 @@ def test_results_are_kept_at_full_quality_and_at_the_best_models_cost(store, res
     assert kept["knn"][0] == "0"
     assert len(kept["knn"]) <= 2
     rows = again.choices.groupby("policy")["setting"].agg(lambda values: tuple(dict.fromkeys(values)))
-    assert rows.to_dict() == {policy: settings for policy, settings in kept.items()}
+    assert rows.to_dict() == kept
     assert (again.choices.groupby(["policy", "setting"]).size() == result.n_test).all()
 
 
