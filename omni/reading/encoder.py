@@ -8,6 +8,7 @@ a dictionary and a cache, because the tokenizer library needs most of the time b
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,12 +42,14 @@ class StaticEncoder:
     def n_pieces(self) -> int:
         return self._embeddings.shape[0]
 
-    def piece_ids(self, flat: str) -> np.ndarray:
-        """Word-piece ids of a lower-case text, (n_pieces,) int64; unknown pieces are left out."""
+    def words(self, flat: str) -> list[str]:
+        """Words and single marks of a lower-case text, accents taken off, each ideograph apart."""
         if flat.isascii():
-            words = _ASCII_WORDS.findall(flat)
-        else:
-            words = self._words.findall(self._dropped.sub("", unicodedata.normalize("NFD", flat)))
+            return _ASCII_WORDS.findall(flat)
+        return self._words.findall(self._dropped.sub("", unicodedata.normalize("NFD", flat)))
+
+    def piece_ids(self, words: Sequence[str]) -> np.ndarray:
+        """Word-piece ids of words, (n_pieces,) int64; unknown pieces are left out."""
         known = self._vocabulary.get
         ids: list[int] = []
         for word in words:

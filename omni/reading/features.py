@@ -28,6 +28,7 @@ class TextReading:
     codes: np.ndarray
     """Code points of the one-line text, uint32."""
     grams: GramCounts
+    words: list[str]
     piece_ids: np.ndarray
     row: np.ndarray
     """(n_features,) float32: static encoder, gram directions, signals."""
@@ -43,7 +44,7 @@ class FeatureMaker:
         self.n_embedding = encoder.n_dimensions + projection.matrix.shape[1]
         self.signal_names = SIGNAL_NAMES
         self.n_pieces = encoder.n_pieces
-        self._encoder = encoder
+        self.encoder = encoder
         self._projection = projection
 
     @property
@@ -64,13 +65,20 @@ class FeatureMaker:
         codes = padded[1:-1]
         structure = find_structure(canonical, codes)
         grams = count_grams(padded)
-        piece_ids = self._encoder.piece_ids(canonical.flat)
+        words = self.encoder.words(canonical.flat)
+        piece_ids = self.encoder.piece_ids(words)
         row = np.empty(self.n_features, dtype=np.float32)
-        row[: self.n_static] = self._encoder.vector(piece_ids)
+        row[: self.n_static] = self.encoder.vector(piece_ids)
         row[self.n_static : self.n_embedding] = self._projection.vector(grams)
         row[self.n_embedding :] = signals(canonical, structure, codes)
         return TextReading(
-            canonical=canonical, structure=structure, codes=codes, grams=grams, piece_ids=piece_ids, row=row
+            canonical=canonical,
+            structure=structure,
+            codes=codes,
+            grams=grams,
+            words=words,
+            piece_ids=piece_ids,
+            row=row,
         )
 
 

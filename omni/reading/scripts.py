@@ -52,6 +52,7 @@ _RANGES: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
 )
 # fmt: on
 SCRIPTS: tuple[str, ...] = tuple(code for code, _ in _RANGES)
+_EAST_ASIAN = (SCRIPTS.index("Hani"), SCRIPTS.index("Kana"), SCRIPTS.index("Hang"))
 
 SCRIPT_GROUPS: tuple[str, ...] = ("latin", "greek_cyrillic", "right_to_left", "other_alphabet", "hangul", "kana", "han")
 _GROUP_OF = {
@@ -87,19 +88,31 @@ def script_table() -> np.ndarray:
     return np.array(groups, dtype=np.uint8)[iso_script_table()]
 
 
-def find_script(codes: np.ndarray) -> str:
+def find_script(codes: np.ndarray, *, latin_weight: float = 1.0) -> str:
     """ISO 15924 code of the script most characters belong to; "Zyyy" (common) when there is no letter.
 
     Han characters count as Japanese ("Jpan") or Korean ("Kore") when kana or hangul stand beside them.
+
+    Args:
+        codes: Code points, uint32.
+        latin_weight: What one Latin letter counts against one of another alphabet.
     """
-    counts = np.bincount(iso_script_table()[np.minimum(codes, 0xFFFF)], minlength=len(SCRIPTS) + 1)[1:]
-    if not counts.any():
-        return "Zyyy"
-    by_code = dict(zip(SCRIPTS, counts.tolist(), strict=True))
-    east_asian = by_code["Kana"] + by_code["Hani"] + by_code["Hang"]
+    counts = np.bincount(iso_script_table()[np.minimum(codes, 0xFFFF)], minlength=len(SCRIPTS) + 1)[1:].tolist()
+    han, kana, hangul = (counts[position] for position in _EAST_ASIAN)
+    alphabets = list(counts)
+    alphabets[0] *= latin_weight
+    for position in _EAST_ASIAN:
+        alphabets[position] = 0
+    best = max(alphabets)
     # one ideograph or syllable carries about as much as two letters
-    if 2 * east_asian > max(count for code, count in by_code.items() if code not in ("Kana", "Hani", "Hang")):
-        if by_code["Hang"] >= max(by_code["Kana"], by_code["Hani"] // 2):
+    if 2 * (han + kana + hangul) > best:
+        if hangul >= max(kana, han / 2):
             return "Kore"
-        return "Jpan" if 8 * by_code["Kana"] > by_code["Hani"] else "Hani"
-    return max(by_code, key=lambda code: by_code[code])
+        return "Jpan" if 8 * kana > han else "Hani"
+    return SCRIPTS[alphabets.index(best)] if best else "Zyyy"
+
+
+def letter_scripts(text: str) -> frozenset[str]:
+    """ISO 15924 codes of the scripts whose letters stand in a text."""
+    table = iso_script_table()
+    return frozenset(SCRIPTS[table[ord(letter)] - 1] for letter in text if ord(letter) < 0x10000 and table[ord(letter)])

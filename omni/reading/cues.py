@@ -1,0 +1,139 @@
+"""Words that hint at a task, one concept across languages, so that what English prompts teach holds in Bengali too."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import yaml
+
+from omni.errors import OmniError
+from omni.reading.encoder import StaticEncoder
+from omni.reading.scripts import letter_scripts
+
+_CACHED_WORDS = 32_768
+_N_HEAD, _N_TAIL = 80, 40
+_N_NEAR = 12
+"""Words counted as beginning or end, where the asking mostly stands."""
+_SHORT_STEM = 3
+_UNSPACED = frozenset({"Hani", "Kana", "Thai", "Laoo", "Khmr", "Mymr"})
+_PROCLITIC = frozenset({"Arab", "Hebr"})
+
+
+class Phrase(NamedTuple):
+    """Words that follow a first word, and the concept they make with it."""
+
+    rest: tuple[str, ...]
+    concept: int
+
+
+class CueFinder:
+    """Finds which concepts a text names; built from `cues.yml`."""
+
+    def __init__(self, cues: Mapping[str, Sequence[str]], encoder: StaticEncoder) -> None:
+        self.concepts = tuple(cues)
+        self._whole: dict[str, set[int]] = {}
+        self._stems: dict[str, set[int]] = {}
+        self._phrases: dict[str, list[Phrase]] = {}
+        self._unspaced: dict[str, list[tuple[str, int]]] = {}
+        for concept, stems in enumerate(cues.values()):
+            for stem in stems:
+                self._add(stem.strip().lower(), concept, encoder)
+        self._longest = max(map(len, self._stems), default=0)
+        self._of_word = lru_cache(maxsize=_CACHED_WORDS)(self._find_word)
+
+    @property
+    def n_cues(self) -> int:
+        """Two numbers a concept: named near the beginning or end, named anywhere."""
+        return 2 * len(self.concepts)
+
+    def vector(self, words: Sequence[str], flat: str) -> np.ndarray:
+        """Which concepts a text names, (n_cues,) float32 of 0 and 1: near first, then anywhere.
+
+        Args:
+            words: The words of the text as the encoder splits it.
+            flat: The canonical one-line text, for scripts without spaces.
+        """
+        found = np.zeros(self.n_cues, dtype=np.float32)
+        n_concepts = len(self.concepts)
+        n_words = len(words)
+        positions = (
+            range(n_words) if n_words <= _N_HEAD + _N_TAIL else (*range(_N_HEAD), *range(n_words - _N_TAIL, n_words))
+        )
+        near: set[int] = set()
+        anywhere: set[int] = set()
+        for position in positions:
+            word = words[position]
+            concepts = self._of_word(word)
+            phrases = self._phrases.get(word)
+            if phrases:
+                concepts = (*concepts, *(p.concept for p in phrases if _follows(words, position + 1, p.rest)))
+            if concepts:
+                anywhere.update(concepts)
+                if position < _N_NEAR or position >= n_words - _N_NEAR:
+                    near.update(concepts)
+        if not flat.isascii():
+            self._find_unspaced(flat, near, anywhere)
+        found[list(near)] = 1.0
+        found[[n_concepts + concept for concept in anywhere]] = 1.0
+        return found
+
+    def _find_unspaced(self, flat: str, near: set[int], anywhere: set[int]) -> None:
+        n_chars = len(flat)
+        if n_chars > 3 * (_N_HEAD + _N_TAIL):
+            flat = flat[: 3 * _N_HEAD] + flat[-3 * _N_TAIL :]
+            n_chars = len(flat)
+        for position, character in enumerate(flat):
+            stems = self._unspaced.get(character)
+            if stems:
+                is_near = position < 3 * _N_NEAR or position >= n_chars - 3 * _N_NEAR
+                for stem, concept in stems:
+                    if flat.startswith(stem, position):
+                        anywhere.add(concept)
+                        if is_near:
+                            near.add(concept)
+
+    def _add(self, stem: str, concept: int, encoder: StaticEncoder) -> None:
+        whole = stem.endswith("!")
+        stem = stem.removesuffix("!")
+        if letter_scripts(stem) & _UNSPACED:
+            self._unspaced.setdefault(stem[0], []).append((stem, concept))
+            return
+        words = encoder.words(stem)
+        if len(words) > 1:
+            self._phrases.setdefault(words[0], []).append(Phrase(tuple(words[1:]), concept))
+        elif words:
+            table = self._whole if whole or len(words[0]) <= _SHORT_STEM else self._stems
+            table.setdefault(words[0], set()).add(concept)
+
+    def _find_word(self, word: str) -> tuple[int, ...]:
+        found = set(self._whole.get(word, ()))
+        starts = range(4) if len(word) > _SHORT_STEM + 1 and letter_scripts(word[:1]) & _PROCLITIC else range(1)
+        for start in starts:
+            for end in range(start + _SHORT_STEM, min(len(word), start + self._longest) + 1):
+                found.update(self._stems.get(word[start:end], ()))
+        return tuple(found)
+
+
+def load_cues(path: Path, encoder: StaticEncoder) -> CueFinder:
+    """The cue list in a YAML file of `concept: stem, stem, …`.
+
+    Raises:
+        OmniError: The file is missing or not of this form.
+    """
+    try:
+        lines = yaml.safe_load(path.read_text(encoding="utf-8"))
+        cues = {str(concept): str(stems).split(",") for concept, stems in lines.items()}
+    except (OSError, AttributeError, yaml.YAMLError) as error:
+        raise OmniError(
+            f"The cue list {str(path)!r} cannot be read ({error}); expected lines of 'concept: stem, stem'. "
+            f"Restore it from the repository."
+        ) from error
+    return CueFinder(cues, encoder)
+
+
+def _follows(words: Sequence[str], start: int, rest: tuple[str, ...]) -> bool:
+    return len(words) >= start + len(rest) and all(
+        words[start + offset].startswith(word) for offset, word in enumerate(rest)
+    )

@@ -1,0 +1,196 @@
+"""Personal data and secrets in a prompt, by kind and place; the content itself is never kept.
+
+Cheap tests come first (an @, a run of digits, a key's prefix), and only then the libraries: phonenumbers for phone
+numbers, python-stdnum for cards, accounts and national identifiers, the patterns of detect-secrets for keys.
+"""
+
+import importlib
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from types import ModuleType
+
+import phonenumbers
+from stdnum import iban, luhn
+
+from omni.types import Span
+
+_MAX_CHARS = 200_000
+"""Longer messages are searched in this many characters at the beginning and as many at the end."""
+_MAX_CANDIDATES = 50
+
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}\b")
+_DIGITS = re.compile(r"(?<![\w.])\+?\(?\d(?:[ ./()-]{0,2}\d){6,19}(?![\w])")
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
+_IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)")
+_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])")
+_CODICE_FISCALE = re.compile(r"\b[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b", re.IGNORECASE)
+_LETTERED = re.compile(r"\b[XYZ]?\d{7,8}-?[A-Z]\b", re.IGNORECASE)
+# python-stdnum modules with a check digit, by the number of digits they have
+_NATIONAL = {
+    9: ("nl.bsn",),
+    11: ("br.cpf", "pl.pesel", "de.idnr", "tr.tckimlik"),
+    12: ("in_.aadhaar",),
+    13: ("fr.nir", "za.idnr", "th.pin", "ro.cnp"),
+    15: ("fr.nir",),
+    18: ("cn.ric",),
+}
+_SSN = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])")
+_REGIONS = {
+    "en": ("US", "GB", "IN", "AU"), "de": ("DE", "AT", "CH"), "fr": ("FR", "BE", "CH"), "es": ("ES", "MX", "AR"),
+    "pt": ("BR", "PT"), "it": ("IT",), "nl": ("NL", "BE"), "pl": ("PL",), "tr": ("TR",), "id": ("ID",), "vi": ("VN",),
+    "ru": ("RU",), "uk": ("UA",), "ar": ("SA", "EG", "AE"), "fa": ("IR",), "he": ("IL",), "hi": ("IN",),
+    "bn": ("BD", "IN"),
+    "th": ("TH",), "el": ("GR",), "zh": ("CN", "TW", "HK"), "ja": ("JP",), "ko": ("KR",),
+}  # fmt: skip
+
+# a prefix that must stand in the text, then the detect-secrets plugin that knows the form, or a form of our own
+_LIBRARY_SECRETS = (
+    ("aws", "AWSKeyDetector", ("AKIA", "ASIA", "ABIA", "ACCA", "A3T")),
+    ("github_token", "GitHubTokenDetector", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_")),
+    ("gitlab_token", "GitLabTokenDetector", ("glpat-", "gldt-", "glrt-", "GR1348941", "glcbt-", "glptt-")),
+    ("private_key", "PrivateKeyDetector", ("PRIVATE KEY", "PuTTY-User-Key")),
+    ("jwt", "JwtTokenDetector", ("eyJ",)),
+    ("slack", "SlackDetector", ("xox", "hooks.slack.com")),
+    ("stripe", "StripeDetector", ("k_live_",)),
+    ("telegram_token", "TelegramBotTokenDetector", (":AA",)),
+    ("sendgrid", "SendGridDetector", ("SG.",)),
+    ("pypi_token", "PypiTokenDetector", ("pypi-Ag",)),
+    ("azure_storage_key", "AzureStorageKeyDetector", ("AccountKey=",)),
+    ("basic_auth", "BasicAuthDetector", ("://",)),
+    ("mailchimp", "MailchimpDetector", ("-us",)),
+)
+_OWN_SECRETS = (
+    ("hf_", re.compile(r"\bhf_[A-Za-z0-9]{20,}\b")),
+    ("sk-", re.compile(r"\bsk-(?:proj-|ant-|or-)?[A-Za-z0-9_-]{20,}")),
+    ("github_pat_", re.compile(r"\bgithub_pat_[A-Za-z0-9_]{22,}\b")),
+    ("AIza", re.compile(r"\bAIza[0-9A-Za-z_-]{35}\b")),
+    ("xai-", re.compile(r"\bxai-[A-Za-z0-9]{40,}\b")),
+    ("gsk_", re.compile(r"\bgsk_[A-Za-z0-9]{30,}\b")),
+    ("npm_", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
+)
+_ASSIGNED = re.compile(
+    r"\b(?:api[_-]?key|secret(?:[_-]?key)?|access[_-]?token|auth[_-]?token|password|passwd)\b[\"']?\s*[:=]\s*"
+    r"[\"']?(?P<value>[^\s\"',;<>{}()\[\]]{8,})",
+    re.IGNORECASE,
+)
+_ASSIGNED_GATES = ("api_key", "api-key", "apikey", "secret", "token", "password", "passwd")
+
+
+def find_private(text: str, message_index: int, language: str) -> list[Span]:
+    """Personal data and secrets in one message, in order of place, without overlaps.
+
+    Kinds: email, phone, card, iban, national_id, ip_address, secret.
+
+    Args:
+        text: The message as it was sent.
+        message_index: Its position in the conversation.
+        language: ISO 639-1 code; says in which countries a number without a country code may be a phone number.
+    """
+    if len(text) <= 2 * _MAX_CHARS:
+        found = list(_find(text, language))
+    else:
+        offset = len(text) - _MAX_CHARS
+        tail = [(kind, start + offset, end + offset) for kind, start, end in _find(text[offset:], language)]
+        found = [*_find(text[:_MAX_CHARS], language), *tail]
+    spans: list[Span] = []
+    for kind, start, end in sorted(found, key=lambda item: (item[1], -item[2])):
+        if not spans or start >= spans[-1].end:
+            spans.append(Span(kind=kind, message_index=message_index, start=start, end=end))
+    return spans
+
+
+def _find(text: str, language: str) -> Iterator[tuple[str, int, int]]:
+    if "@" in text:
+        yield from (("email", *match.span()) for match in _EMAIL.finditer(text))
+    yield from (("secret", start, end) for start, end in _find_secrets(text))
+    if not any(digit in text for digit in "0123456789"):
+        return
+    for number, match in enumerate(_DIGITS.finditer(text)):
+        if number >= _MAX_CANDIDATES:
+            break
+        kind = _kind_of_number(match.group(), language)
+        if kind:
+            yield (kind, *match.span())
+    yield from (("iban", *m.span()) for m in _IBAN.finditer(text) if iban.is_valid(m.group(), check_country=False))
+    if text.count(".") >= 3:
+        yield from (("ip_address", *m.span()) for m in _IPV4.finditer(text) if _is_address(m.group()))
+    if text.count(":") >= 3:
+        yield from (("ip_address", *m.span()) for m in _IPV6.finditer(text) if _is_address(m.group()))
+    yield from (
+        ("national_id", *m.span()) for m in _CODICE_FISCALE.finditer(text) if _is_valid("it.codicefiscale", m.group())
+    )
+    for match in _LETTERED.finditer(text):
+        if _is_valid("es.dni", match.group()) or _is_valid("es.nie", match.group()):
+            yield ("national_id", *match.span())
+
+
+def _kind_of_number(written: str, language: str) -> str | None:
+    digits = "".join(character for character in written if character.isdigit())
+    international = written.startswith(("+", "00"))
+    if not international:
+        if 13 <= len(digits) <= 19 and digits[0] in "23456" and luhn.is_valid(digits) and len(set(digits)) > 2:
+            return "card"
+        if _SSN.fullmatch(written) and _is_valid("us.ssn", written):
+            return "national_id"
+        # eleven digits on end are as often a quantity: one of the check digits has to agree
+        if any(_is_valid(name, digits) for name in _NATIONAL.get(len(digits), ())):
+            return "national_id"
+    if 8 <= len(digits) <= 15 and _is_phone(written, digits, language, international):
+        return "phone"
+    return None
+
+
+def _is_phone(written: str, digits: str, language: str, international: bool) -> bool:
+    # a bare run of digits is a number to reckon with unless it begins like a call
+    if not international and written == digits and not digits.startswith("0"):
+        return False
+    regions: tuple[str | None, ...] = (None,) if international else _REGIONS.get(language, ("US",))
+    dialled = "+" + digits.removeprefix("00") if international else written
+    for region in regions:
+        try:
+            if phonenumbers.is_valid_number(phonenumbers.parse(dialled, region)):
+                return True
+        except phonenumbers.NumberParseException:
+            continue
+    return False
+
+
+def _is_address(text: str) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return not (address.is_loopback or address.is_unspecified)
+
+
+def _find_secrets(text: str) -> Iterator[tuple[int, int]]:
+    for prefix, pattern in _OWN_SECRETS:
+        if prefix in text:
+            yield from (match.span() for match in pattern.finditer(text))
+    for module, name, gates in _LIBRARY_SECRETS:
+        if any(gate in text for gate in gates):
+            for pattern in _library_patterns(module, name):
+                yield from (match.span() for match in pattern.finditer(text))
+    if ("=" in text or ":" in text) and any(gate in (lowered := text.lower()) for gate in _ASSIGNED_GATES) and lowered:
+        for match in _ASSIGNED.finditer(text):
+            value = match["value"]
+            if any(character.isdigit() for character in value) and not value.isdigit():
+                yield match.span("value")
+
+
+@lru_cache(maxsize=32)
+def _library_patterns(module: str, name: str) -> tuple[re.Pattern[str], ...]:
+    detector = getattr(importlib.import_module(f"detect_secrets.plugins.{module}"), name)
+    return tuple(detector().denylist)
+
+
+@lru_cache(maxsize=32)
+def _validator(name: str) -> Callable[[str], bool]:
+    module: ModuleType = importlib.import_module(f"stdnum.{name}")
+    return module.is_valid
+
+
+def _is_valid(name: str, number: str) -> bool:
+    return bool(_validator(name)(number))

@@ -1,0 +1,133 @@
+"""A conversation to its PromptProfile: what is asked, in which language, how hard, with what in it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from omni.reading.cues import CueFinder, load_cues
+from omni.reading.features import FeatureMaker, TextReading, load_feature_maker
+from omni.reading.heads import TASKS, Heads, load_heads
+from omni.reading.language import UNDETERMINED, LanguageReader, load_language_reader
+from omni.reading.privacy import find_private
+from omni.reading.safety import SafetyRules, load_safety
+from omni.reading.scripts import find_script
+from omni.reading.tokens import estimate_tokens
+from omni.types import Conversation, PromptProfile, Task
+
+CUE_FILE = "router/cues.yml"
+HEAD_FILE = "router/heads.safetensors"
+SAFETY_FILE = "router/safety.yml"
+
+_TOKENS_PER_MESSAGE = 4
+"""Role and separators of one message, as chat templates add them."""
+_TOKENS_PER_IMAGE = 800
+"""A mid-size picture; models cut pictures into about 250 to 1,600 patches."""
+_TOKENS_PER_TOOL = 120
+_VISION_SHARE = 0.8
+_AGENTIC_SHARE = 0.35
+_SHORT_CHARS = 40
+_CONTEXT_CHARS = 400
+
+
+class Reader:
+    """Reads conversations; immutable after loading, so threads may share it."""
+
+    def __init__(
+        self, features: FeatureMaker, cues: CueFinder, heads: Heads, languages: LanguageReader, safety: SafetyRules
+    ) -> None:
+        self.features = features
+        self.cues = cues
+        self.heads = heads
+        self._languages = languages
+        self._safety = safety
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the parameters that decide what a profile says."""
+        return f"{self.features.fingerprint}-{self.heads.fingerprint}"
+
+    def read(self, conversation: Conversation) -> PromptProfile:
+        """The profile of one conversation."""
+        reading = self.features.read_text(_profile_text(conversation))
+        language = self._languages.find(reading.canonical.text)
+        cues = self.cues.vector(reading.words, reading.canonical.flat)
+        shares = _with_attachments(self.heads.task_shares(reading, cues), conversation)
+        return PromptProfile(
+            language=language,
+            script=find_script(reading.codes),
+            tasks=dict(zip(TASKS, shares.tolist(), strict=True)),
+            difficulty=self.heads.difficulty_of(reading.row, shares),
+            input_tokens=_count_tokens(conversation),
+            n_images=conversation.n_images,
+            n_turns=sum(message.role == "user" for message in conversation.messages),
+            needs_tools=bool(conversation.tool_names),
+            needs_json=conversation.wants_json,
+            structure=reading.structure,
+            privacy=tuple(
+                span
+                for index, message in enumerate(conversation.messages)
+                for span in find_private(message.text, index, language)
+            ),
+            safety=self._safety.classify(reading.canonical.flat),
+            features=reading.row,
+        )
+
+    def read_batch(self, conversations: Sequence[Conversation]) -> list[PromptProfile]:
+        """The profiles of many conversations, each the same as `read` gives."""
+        return [self.read(conversation) for conversation in conversations]
+
+    def read_text(self, text: str) -> TextReading:
+        """The feature row of a text and what was found on the way."""
+        return self.features.read_text(text)
+
+
+def load_reader(folder: Path) -> Reader:
+    """The shipped encoder, cue list, heads and rules below a data folder.
+
+    Raises:
+        OmniError: A file is missing or does not fit the others.
+    """
+    features = load_feature_maker(folder)
+    return Reader(
+        features,
+        load_cues(folder / CUE_FILE, features.encoder),
+        load_heads(folder / HEAD_FILE),
+        load_language_reader(),
+        load_safety(folder / SAFETY_FILE),
+    )
+
+
+def _profile_text(conversation: Conversation) -> str:
+    """The last thing a person said; "and in French?" is read together with what came before."""
+    text = conversation.last_user_text
+    if len(text) >= _SHORT_CHARS or len(conversation.messages) < 2:
+        return text
+    earlier = [message.text for message in conversation.messages if message.role == "user"][-2:-1]
+    return f"{text}\n{earlier[0][:_CONTEXT_CHARS]}" if earlier else text
+
+
+def _with_attachments(shares: np.ndarray, conversation: Conversation) -> np.ndarray:
+    """Shares after what the conversation carries: pictures make it vision, offered tools make it more agentic."""
+    floors: list[tuple[Task, float]] = []
+    if any(message.n_images for message in conversation.messages[-2:]):
+        floors.append((Task.VISION, _VISION_SHARE))
+    elif conversation.tool_names:
+        floors.append((Task.AGENTIC, _AGENTIC_SHARE))
+    for task, floor in floors:
+        position = TASKS.index(task)
+        if shares[position] < floor:
+            shares = shares * ((1.0 - floor) / max(1.0 - shares[position], 1e-12))
+            shares[position] = floor
+    return shares
+
+
+def _count_tokens(conversation: Conversation) -> int:
+    return (
+        sum(estimate_tokens(message.text) + _TOKENS_PER_MESSAGE for message in conversation.messages)
+        + _TOKENS_PER_IMAGE * conversation.n_images
+        + _TOKENS_PER_TOOL * len(conversation.tool_names)
+    )
+
+
+__all__ = ["CUE_FILE", "HEAD_FILE", "SAFETY_FILE", "UNDETERMINED", "Reader", "load_reader"]
