@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -11,7 +11,7 @@ from evals.results import PolicySummary, ReplayResult
 
 Triple = tuple[float | None, float | None, float | None]
 """A figure and its 95 % interval: (middle, lo, hi)."""
-N_LABELS = 6
+N_LABELS = 5
 FAR_APART = 0.13
 """Least distance between two names, as a share of the axis."""
 AXIS: Mapping[str, Any] = {
@@ -22,6 +22,17 @@ AXIS: Mapping[str, Any] = {
     "title": {"font": {"size": 13}, "standoff": 10},
     "tickfont": {"size": 12},
 }
+
+
+class Frame(NamedTuple):
+    """What a cost-quality picture shows; quality in percent, cost in USD per 1,000 prompts."""
+
+    quality_lo: float
+    quality_hi: float
+    cost_lo: float
+    cost_hi: float
+    n_outside: int
+    """Single models that are not in the frame."""
 
 
 def layout(height: int) -> dict[str, Any]:
@@ -52,6 +63,12 @@ def layout(height: int) -> dict[str, Any]:
         },
         "hovermode": "closest",
         "dragmode": False,
+        "modebar": {
+            "bgcolor": style.CLEAR,
+            "color": style.TEXT,
+            "activecolor": style.SHADES[0],
+            "remove": ["select2d", "lasso2d", "autoScale2d"],
+        },
     }
 
 
@@ -140,6 +157,32 @@ def cell_hover(cell: Any) -> str:
     )
 
 
+def category_label(category: object, n_scored: int) -> str:
+    """A category and its number of prompts in two short lines."""
+    return f"{style.short_name(str(category), 15)}<br>n = {n_scored:,}"
+
+
+def low_end(figure: Any) -> float:
+    """The lowest multiple of 10 under every marker of a picture in percent."""
+    values = [value for trace in figure.data if "markers" in trace.mode for value in (*trace.x, *trace.y)]
+    return max(0.0, 10 * math.floor((min(values) - 2) / 10)) if values else 0.0
+
+
+def frame_of(result: ReplayResult) -> Frame | None:
+    """The part of the cost-quality plane where policies, the oracle and the best single model are."""
+    table = result.points[result.points["cost_usd_per_1k"].gt(0) & result.points["quality"].notna()]
+    table = table[~table["policy"].astype(str).str.startswith("single:")]
+    if table.empty:
+        return None
+    lo, hi = 100 * table["lo"].fillna(table["quality"]).min(), 100 * table["hi"].fillna(table["quality"]).max()
+    margin = max(1.0, 0.05 * (hi - lo))
+    cost_lo = float(table["cost_usd_per_1k"].min()) / 1.5
+    singles = result.singles[result.singles["cost_usd_per_1k"].notna() & result.singles["quality"].notna()]
+    cost_hi = max(float(table["cost_usd_per_1k"].max()), float(singles["cost_usd_per_1k"].max())) * 1.5
+    outside = (100 * singles["quality"] < lo - margin) | (singles["cost_usd_per_1k"] < cost_lo)
+    return Frame(lo - margin, min(hi + margin, 101.0), cost_lo, cost_hi, int(outside.sum()))
+
+
 def spread_labels(table: pd.DataFrame, x: str, *, log_x: bool) -> list[str]:
     """Models of the frontier whose names fit beside each other: the best first, then those far enough from it."""
     places = {row.model: _place(getattr(row, x), log_x) for row in table.itertuples(index=False)}
@@ -182,7 +225,7 @@ def shares_by_category(result: ReplayResult, policy: str, categories: pd.Series 
     bars = {}
     for category, models in rows.groupby(named)["model"]:
         shares = models.value_counts(normalize=True)
-        bars[f"{style.short_name(str(category), 16)} ({len(models):,})"] = dict(shares)
+        bars[category_label(category, len(models))] = dict(shares)
     return bars
 
 

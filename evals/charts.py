@@ -1,5 +1,6 @@
 """Finished tables of a replay to Plotly figures. No queries, no page; an empty result is a figure that says so."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -46,10 +47,11 @@ def quality_cost_figure(result: ReplayResult, *, log_cost: bool = True) -> go.Fi
     _lay_out(figure, height=520)
     figure.update_xaxes(title_text=pieces.cost_title(result), type="log" if log_cost else "linear")
     if log_cost:
-        figure.update_xaxes(dtick="D2", tickformat="~g")
+        figure.update_xaxes(tickformat="~g")
     else:
         figure.update_xaxes(rangemode="tozero")
     figure.update_yaxes(title_text="Mean score, %")
+    _frame(figure, result, log_cost=log_cost)
     return figure
 
 
@@ -65,7 +67,7 @@ def quality_latency_figure(result: ReplayResult) -> go.Figure:
     basis = {"recorded": "recorded", "estimated": "estimated from published speeds"}.get(
         result.latency_basis, "partly recorded, partly estimated"
     )
-    figure.update_xaxes(title_text=f"Median seconds per answer<br>({basis})", type="log", dtick="D2", tickformat="~g")
+    figure.update_xaxes(title_text=f"Median seconds per answer<br>({basis})", type="log", tickformat="~g")
     figure.update_yaxes(title_text="Mean score, %")
     return figure
 
@@ -79,17 +81,18 @@ def gain_figure(result: ReplayResult) -> go.Figure:
     figure = go.Figure()
     for at, policy in enumerate(shown):
         _add_gain(figure, result.summaries[policy], shift=(at - (len(shown) - 1) / 2) * 0.62 / max(len(shown), 4))
-    figure.add_hline(y=0, line={"color": style.ZERO, "width": 2, "dash": "dash"})
-    figure.add_annotation(
-        text="mixture of fixed models = 0", x=0, xref="paper", xanchor="left", y=0, yanchor="bottom", showarrow=False
-    )
+    figure.add_scatter(
+        x=[-0.5, len(BUDGET_PERCENTS) + 0.5], y=[0, 0], mode="lines", name="mixture = 0", hoverinfo="skip",
+        line={"color": style.ZERO, "width": 2, "dash": "dash"},
+    )  # fmt: skip
     figure.add_vline(x=len(BUDGET_PERCENTS) - 0.5, line={"color": style.GRID, "width": 1})
     _lay_out(figure, height=460)
-    ticks = [f"{percent} %" for percent in BUDGET_PERCENTS]
+    ticks = [str(percent) for percent in BUDGET_PERCENTS]
     figure.update_xaxes(
         title_text="Budget, % of the best single model's cost",
         tickvals=list(range(len(ticks) + 1)),
         ticktext=[*ticks, f"<b>{_MEAN}</b>"],
+        tickangle=0,
         showgrid=False,
         range=[-0.5, len(ticks) + 0.5],
     )
@@ -113,7 +116,7 @@ def category_figure(result: ReplayResult) -> go.Figure:
         go.Heatmap(
             z=[[None if cell is None else 100 * cell.difference for cell in line] for line in grid],
             x=[style.label_of(policy) for policy in policies],
-            y=[f"{style.short_name(str(name), 16)} ({sizes[name]:,})" for name in categories],
+            y=[pieces.category_label(name, sizes[name]) for name in categories],
             text=[[pieces.cell_text(cell) for cell in line] for line in grid],
             customdata=[[pieces.cell_hover(cell) for cell in line] for line in grid],
             texttemplate="%{text}",
@@ -124,10 +127,10 @@ def category_figure(result: ReplayResult) -> go.Figure:
             xgap=2,
             ygap=2,
             showscale=False,
-            textfont={"color": style.TEXT, "size": 12},
+            textfont={"color": style.TEXT, "size": 11},
         )
     )
-    _lay_out(figure, height=140 + 26 * len(categories))
+    _lay_out(figure, height=110 + 36 * len(categories))
     figure.update_xaxes(side="top", tickangle=-40, showgrid=False)
     figure.update_yaxes(showgrid=False, ticksuffix=" ")
     return figure
@@ -165,6 +168,7 @@ def destinations_figure(
             text=[f"{100 * part:.0f}" if part >= 0.12 else "" for part in parts],
             textposition="inside",
             textangle=0,
+            insidetextanchor="middle",
             insidetextfont={"color": "#ffffff"},
             hovertemplate=f"<b>%{{y}}</b><br>{model or 'other models'}: %{{x:.1f}} % of prompts<extra></extra>",
         )
@@ -204,8 +208,9 @@ def calibration_figure(result: ReplayResult) -> go.Figure:
             "n = %{customdata:,}<extra></extra>",
         )
     _lay_out(figure, height=460)
-    figure.update_xaxes(title_text="Predicted quality of the pick, %")
-    figure.update_yaxes(title_text="Observed mean score, %")
+    low = pieces.low_end(figure)
+    figure.update_xaxes(title_text="Predicted quality of the pick, %", range=[low, 100.5])
+    figure.update_yaxes(title_text="Observed mean score, %", range=[low, 100.5])
     return figure
 
 
@@ -237,6 +242,21 @@ def comparison_figure(first: ReplayResult, second: ReplayResult, *, labels: tupl
     return figure
 
 
+def _frame(figure: go.Figure, result: ReplayResult, *, log_cost: bool) -> None:
+    """Looks at where the policies are; single models far below are counted in a line instead of squeezing the rest."""
+    frame = pieces.frame_of(result)
+    if frame is None:
+        return
+    figure.update_yaxes(range=[frame.quality_lo, frame.quality_hi])
+    if log_cost:
+        figure.update_xaxes(range=[math.log10(frame.cost_lo), math.log10(frame.cost_hi)])
+    if frame.n_outside:
+        figure.add_annotation(
+            text=f"{frame.n_outside} weaker or cheaper models outside", showarrow=False, x=1, xref="paper",
+            xanchor="right", y=0.01, yref="paper", yanchor="bottom", font={"size": 11},
+        )  # fmt: skip
+
+
 def _has_gain(policy: str, *results: ReplayResult) -> bool:
     return all(result.summaries[policy].equal_cost_gain.mean is not None for result in results)
 
@@ -248,7 +268,9 @@ def _share(bar: Mapping[str, float], model: str | None, main: Sequence[str]) -> 
 
 def _add_singles(figure: go.Figure, result: ReplayResult, x: str, *, log_x: bool) -> None:
     table = result.singles[result.singles[x].notna() & result.singles["quality"].notna()].sort_values(x)
-    names = set(pieces.spread_labels(table[table["on_envelope"]], x, log_x=log_x))
+    is_better = table["quality"] > table["quality"].cummax().shift(fill_value=-1)
+    table = table.assign(on_frontier=table["on_envelope"].astype(bool) if x == "cost_usd_per_1k" else is_better)
+    names = set(pieces.spread_labels(table[table["on_frontier"]], x, log_x=log_x))
     figure.add_scatter(
         x=table[x],
         y=100 * table["quality"],
@@ -260,7 +282,7 @@ def _add_singles(figure: go.Figure, result: ReplayResult, x: str, *, log_x: bool
         cliponaxis=False,
         marker={
             "color": "rgba(127,127,127,0.55)",
-            "size": [9 if on else 6 for on in table["on_envelope"]],
+            "size": [9 if on else 6 for on in table["on_frontier"]],
             "line": {"width": 0},
         },
         customdata=[pieces.single_hover(row, x) for row in table.itertuples(index=False)],

@@ -1,0 +1,247 @@
+"""The benchmark tab's layout: components and which event goes where."""
+
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from evals import chart_style as style
+from evals.replay import policy_names
+from evals.ui import callbacks as on
+from evals.ui import text, views
+from evals.ui.runs import MAX_SEED, BenchRuns
+from omni.recording import find_recording, shipped_names
+from omni.recording_tables import read_card
+from omni.store import Store
+
+DEFAULT_POLICIES = ("omni", "knn", "kmeans", "ridge")
+N_REPLAYS_WAITING = 4
+"""Visitors whose replay may wait for its turn; more are told their place in the queue."""
+CSS = """
+.bench-verdict{border:1px solid var(--border-color-primary);border-left:4px solid #d55e00;border-radius:8px;
+padding:14px 16px;background:var(--block-background-fill);color:var(--body-text-color)}
+.bench-verdict p{margin:0 0 12px;font-size:16px;line-height:1.5;max-width:76em}
+.bench-tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(118px,1fr));gap:10px 14px}
+.bench-tile{display:flex;flex-direction:column;font-variant-numeric:tabular-nums}
+.bench-tile b{font-size:19px;line-height:1.3}
+.bench-tile span{font-size:13px}.bench-tile small{font-size:12px;color:var(--body-text-color-subdued);min-height:1em}
+.bench-empty{border:1px dashed var(--border-color-primary);border-radius:8px;padding:14px 16px;
+color:var(--body-text-color)}
+.bench-empty ol{margin:6px 0 0;padding-left:20px;line-height:1.6}
+.bench-progress{display:flex;flex-wrap:wrap;gap:4px 12px;align-items:center;min-height:28px;font-size:14px;
+color:var(--body-text-color)}
+.bench-progress progress{flex:1 1 220px;height:10px;accent-color:#d55e00}
+#benchmark .js-plotly-plot .infolayer text,#benchmark .js-plotly-plot .xtick text,
+#benchmark .js-plotly-plot .ytick text,#benchmark .js-plotly-plot .textpoint text,
+#benchmark .js-plotly-plot .heatmap-label,
+#benchmark .js-plotly-plot .heatmap-label text,#benchmark .js-plotly-plot .bartext-outside
+{fill:var(--body-text-color)!important}
+#benchmark .gtitle,#benchmark .js-plotly-plot text{font-family:var(--font)!important}
+"""
+
+
+class Setup(NamedTuple):
+    """What a visitor chooses."""
+
+    recording: gr.Dropdown
+    facts: gr.Markdown
+    policies: gr.CheckboxGroup
+    seed: gr.Number
+    replay: gr.Button
+    stop: gr.Button
+    progress: gr.HTML
+
+
+class Results(NamedTuple):
+    """Where a run is shown."""
+
+    key: gr.State
+    verdict: gr.HTML
+    box: gr.Column
+    tabs: gr.Tabs
+    gain: gr.Plot
+    destinations_of: gr.Dropdown
+    misses_of: gr.Dropdown
+
+
+def build_benchmark_tab(store: Store | None) -> None:
+    """Builds the tab inside an open `gr.Blocks` or `gr.Tab`; without a store it works and keeps nothing."""
+    runs = BenchRuns(store)
+    with gr.Column(elem_id="benchmark"):
+        gr.HTML(f"<style>{CSS}</style>", padding=False)
+        gr.Markdown(text.INTRO, elem_id="bench-intro")
+        setup = _build_setup()
+        results = _build_results(runs)
+        shown = [setup.progress, setup.replay, setup.stop, *results]
+        _build_earlier(runs, shown)
+    _wire_setup(runs, setup, shown)
+
+
+def _build_setup() -> Setup:
+    names = shipped_names()
+    titles = [(read_card(find_recording(name)).title or name, name) for name in names]
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=3, min_width=300):
+            recording = gr.Dropdown(
+                titles, value=on.default_recording(names), label=text.RECORDING, elem_id="bench-recording"
+            )
+            facts = gr.Markdown(elem_id="bench-facts")
+        with gr.Column(scale=4, min_width=300):
+            policies = gr.CheckboxGroup(
+                [(style.label_of(name), name) for name in policy_names() if name not in views.CONTROLS],
+                value=[name for name in DEFAULT_POLICIES if name in policy_names()],
+                label=text.POLICIES,
+                info=text.POLICIES_INFO,
+                elem_id="bench-policies",
+            )
+    with gr.Row(equal_height=False):
+        replay = gr.Button(text.REPLAY, variant="primary", elem_id="bench-replay", min_width=140, scale=1)
+        stop = gr.Button(text.STOP, variant="stop", interactive=False, elem_id="bench-stop", min_width=100, scale=1)
+        with gr.Accordion(text.MORE, open=False, elem_id="bench-more"):
+            seed = gr.Number(
+                0, label=text.SEED, info=text.SEED_INFO, precision=0, minimum=0, maximum=MAX_SEED, elem_id="bench-seed"
+            )
+    progress = gr.HTML(views.status_html(text.READY), elem_id="bench-progress", padding=False)
+    return Setup(recording, facts, policies, seed, replay, stop, progress)
+
+
+def _build_results(runs: BenchRuns) -> Results:
+    key = gr.State(None)
+    verdict = gr.HTML(views.empty_html(), elem_id="bench-verdict", padding=False)
+    with gr.Column(visible=False) as box, gr.Tabs(selected="gain", elem_id="bench-tabs") as tabs:
+        with gr.Tab(text.TAB_GAIN, id="gain") as tab:
+            gr.Markdown(text.CAPTION_GAIN)
+            gain = _plot("bench-gain")
+        _when_selected(tab, runs, on.on_gain, [key], gain)
+        _build_cost(runs, key)
+        for name, title, caption, handler in (
+            ("latency", text.TAB_LATENCY, text.CAPTION_LATENCY, on.on_latency),
+            ("categories", text.TAB_CATEGORIES, text.CAPTION_CATEGORIES, on.on_categories),
+            ("calibration", text.TAB_CALIBRATION, text.CAPTION_CALIBRATION, on.on_calibration),
+        ):
+            with gr.Tab(title, id=name) as tab:
+                gr.Markdown(caption)
+                plot = _plot(f"bench-{name}")
+            _when_selected(tab, runs, handler, [key], plot)
+        destinations_of = _build_destinations(runs, key)
+        _build_figures(runs, key)
+        misses_of = _build_misses(runs, key)
+    return Results(key, verdict, box, tabs, gain, destinations_of, misses_of)
+
+
+def _build_cost(runs: BenchRuns, key: gr.State) -> None:
+    with gr.Tab(text.TAB_COST, id="cost") as tab:
+        gr.Markdown(text.CAPTION_COST)
+        scale = gr.Radio([text.LOG, text.LINEAR], value=text.LOG, label=text.COST_SCALE, elem_id="bench-scale")
+        plot = _plot("bench-cost")
+    _when_selected(tab, runs, on.on_cost, [key, scale], plot)
+    scale.input(on.bind(on.on_cost, runs), [key, scale], plot, show_progress="hidden", api_visibility="private")
+
+
+def _build_destinations(runs: BenchRuns, key: gr.State) -> gr.Dropdown:
+    with gr.Tab(text.TAB_DESTINATIONS, id="destinations") as tab:
+        gr.Markdown(text.CAPTION_DESTINATIONS)
+        chosen = gr.Dropdown(
+            [(text.ALL_POLICIES, "")], value="", label=text.DESTINATIONS_OF, elem_id="bench-destinations-of"
+        )
+        plot = _plot("bench-destinations")
+    _when_selected(tab, runs, on.on_destinations, [key, chosen], plot)
+    chosen.input(
+        on.bind(on.on_destinations, runs), [key, chosen], plot, show_progress="hidden", api_visibility="private"
+    )
+    return chosen
+
+
+def _build_figures(runs: BenchRuns, key: gr.State) -> None:
+    with gr.Tab(text.TAB_FIGURES, id="figures") as tab:
+        gr.Markdown(text.CAPTION_FIGURES)
+        table = _table("bench-figures")
+        with gr.Accordion(text.GLOSSARY_TITLE, open=False):
+            gr.Markdown(text.GLOSSARY)
+        with gr.Row():
+            downloads = [
+                gr.DownloadButton(label, interactive=False, size="sm", min_width=130, elem_id=f"bench-download-{at}")
+                for at, label in enumerate(text.DOWNLOADS)
+            ]
+        with gr.Accordion(text.SINGLES, open=False):
+            singles = _table("bench-singles")
+    _when_selected(tab, runs, on.on_figures, [key], [table, singles, *downloads])
+
+
+def _build_misses(runs: BenchRuns, key: gr.State) -> gr.Dropdown:
+    with gr.Tab(text.TAB_MISSES, id="misses") as tab:
+        chosen = gr.Dropdown([], label=text.MISSES_OF, elem_id="bench-misses-of")
+        caption = gr.Markdown(elem_id="bench-misses-caption")
+        table = _table("bench-misses")
+    _when_selected(tab, runs, on.on_misses, [key, chosen], [caption, table])
+    chosen.input(
+        on.bind(on.on_misses, runs), [key, chosen], [caption, table], show_progress="hidden", api_visibility="private"
+    )
+    return chosen
+
+
+def _build_earlier(runs: BenchRuns, shown: list[Any]) -> None:
+    with gr.Accordion(text.TAB_EARLIER, open=False, elem_id="bench-earlier") as earlier:
+        caption = gr.Markdown(text.NO_STORE if runs.store is None else text.CAPTION_EARLIER)
+        picked = gr.Dropdown(
+            [], multiselect=True, max_choices=2, label=text.EARLIER_PICK, elem_id="bench-picked", filterable=True
+        )
+        with gr.Row() as buttons:
+            open_run = gr.Button(text.OPEN, elem_id="bench-open", min_width=100)
+            compare = gr.Button(text.COMPARE, elem_id="bench-compare", min_width=100)
+            refresh = gr.Button(text.REFRESH, elem_id="bench-refresh", min_width=100)
+        with gr.Column(visible=False) as box:
+            compared = gr.Markdown(elem_id="bench-compared")
+            plot = _plot("bench-comparison")
+            table = _table("bench-comparison-table")
+    gr.on(
+        [earlier.expand, refresh.click],
+        on.bind(on.on_earlier, runs),
+        None,
+        [caption, picked, buttons],
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    open_run.click(on.bind(on.on_open, runs), [picked], shown, show_progress="hidden", api_visibility="private")
+    compare.click(
+        on.bind(on.on_compare, runs), [picked], [box, compared, plot, table],
+        show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
+
+
+def _wire_setup(runs: BenchRuns, setup: Setup, shown: list[Any]) -> None:
+    page = gr.context.Context.root_block
+    if page is not None:
+        page.load(
+            on.bind(on.on_load, runs), None, [setup.recording, setup.facts],
+            show_progress="hidden", api_visibility="private",
+        )  # fmt: skip
+    setup.recording.input(
+        on.bind(on.on_recording, runs), [setup.recording], [setup.facts],
+        show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
+    setup.replay.click(
+        on.bind(on.on_replay, runs),
+        [setup.recording, setup.policies, setup.seed],
+        shown,
+        concurrency_limit=N_REPLAYS_WAITING,
+        show_progress="minimal",
+        show_progress_on=[setup.progress],
+        api_visibility="private",
+    )
+    setup.stop.click(on.bind(on.on_stop, runs), None, None, queue=False, api_visibility="private")
+
+
+def _when_selected(tab: gr.Tab, runs: BenchRuns, handler: Any, inputs: list[Any], outputs: Any) -> None:
+    """Draws a tab when it is opened: sixteen pictures at once would take seconds."""
+    tab.select(on.bind(handler, runs), inputs, outputs, show_progress="hidden", api_visibility="private")
+
+
+def _plot(elem_id: str) -> gr.Plot:
+    return gr.Plot(show_label=False, container=False, elem_id=elem_id)
+
+
+def _table(elem_id: str) -> gr.Dataframe:
+    return gr.Dataframe(
+        interactive=False, show_label=False, max_height=480, pinned_columns=1, buttons=["copy", "fullscreen"],
+        elem_id=elem_id,
+    )  # fmt: skip
