@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from evals.policies.base import FitData, TestData
+from evals.policies.base import FitData, Prompts, TestData
 from omni.catalog import Catalog
 from omni.errors import RecordingError
 from omni.recording import Recording
@@ -67,21 +68,18 @@ def build_arena(recording: Recording, *, seed: int, catalog: Catalog | None = No
     pool, left_out, has_costs = _choose_pool(recording, is_fit)
     group_codes = _codes(recording.prompts["group_id"].to_numpy())
     fit_groups, test_groups = _codes(group_codes[is_fit]), _codes(group_codes[is_test])
-    categories = recording.prompts["category"].astype(object).to_numpy()
-    categories = np.where(recording.prompts["category"].isna(), None, categories)
     fit = FitData(
         models=tuple(names[column] for column in pool),
-        features=recording.features[is_fit],
+        prompts=_prompts(recording, is_fit),
         scores=recording.scores[np.ix_(is_fit, pool)],
         costs_usd=recording.costs_usd[np.ix_(is_fit, pool)] if has_costs else None,
         groups=fit_groups,
-        categories=categories[is_fit],
         facts=recording.models.iloc[pool],
+        catalog=catalog,
         seed=seed,
     )
     test = TestData(
-        features=recording.features[is_test],
-        categories=categories[is_test],
+        prompts=_prompts(recording, is_test),
         scores=recording.scores[np.ix_(is_test, pool)],
         costs_usd=recording.costs_usd[np.ix_(is_test, pool)] if has_costs else None,
     )
@@ -94,7 +92,7 @@ def build_arena(recording: Recording, *, seed: int, catalog: Catalog | None = No
         test=test,
         outcomes=_outcomes(recording, is_test, catalog),
         prompt_ids=recording.prompts["prompt_id"].astype(str).to_numpy(dtype=object)[is_test],
-        categories=categories[is_test],
+        categories=test.prompts.categories,
         groups=test_groups,
         n_groups=int(test_groups.max()) + 1,
         has_costs=has_costs,
@@ -126,6 +124,25 @@ def _choose_pool(recording: Recording, is_fit: np.ndarray) -> tuple[np.ndarray, 
     if not len(pool):
         raise RecordingError(f"recording {recording.name}: no model has a score on the fit side; add outcomes.")
     return pool, left_out, bool(has_cost.any())
+
+
+def _prompts(recording: Recording, rows: np.ndarray) -> Prompts:
+    lengths = recording.input_tokens[rows]
+    known = np.isfinite(lengths)
+    total = np.where(known, lengths, 0.0).sum(axis=1)
+    return Prompts(
+        features=recording.features[rows],
+        categories=_labels(recording.prompts["category"])[rows],
+        tasks=_labels(recording.prompts["task"])[rows],
+        input_tokens=np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan),
+    )
+
+
+def _labels(column: pd.Series) -> np.ndarray:
+    """Text or None."""
+    labels: np.ndarray = column.astype(object).to_numpy(dtype=object, copy=True)
+    labels[column.isna().to_numpy()] = None
+    return labels
 
 
 def _outcomes(recording: Recording, is_test: np.ndarray, catalog: Catalog | None) -> Outcomes:

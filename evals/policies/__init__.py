@@ -1,7 +1,7 @@
 """The policies of a replay. A new one: a new file, one import line here, and the contract test covers it."""
 
 from evals.policies import fixed, linear, neighbours, routers, tables
-from evals.policies.base import POLICIES, Choices, FitData, LearnedPolicy, Policy, Prediction, TestData
+from evals.policies.base import POLICIES, Choices, FitData, LearnedPolicy, Policy, Prediction, Prompts, TestData
 
 __all__ = [
     "POLICIES",
@@ -10,6 +10,7 @@ __all__ = [
     "LearnedPolicy",
     "Policy",
     "Prediction",
+    "Prompts",
     "TestData",
     "fixed",
     "linear",

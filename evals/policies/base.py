@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from omni.catalog import Catalog
 from omni.errors import InputError
 
 N_DIAL = 25
@@ -19,22 +20,48 @@ NO_PICK = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prompts:
+    """What may be known of prompts before anyone answers them; n rows."""
+
+    features: np.ndarray
+    """(n, n_features) float32, as recorded."""
+    categories: np.ndarray
+    """(n,) str or None: the source's own label, which no router is told outside a recording."""
+    tasks: np.ndarray
+    """(n,) str or None: what the source asks for, as a Task value."""
+    input_tokens: np.ndarray
+    """(n,) length of the prompt, NaN = unknown."""
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def rows(self, start: int, end: int) -> "Prompts":
+        """Some of the prompts, in order."""
+        part = slice(start, end)
+        return Prompts(
+            features=self.features[part],
+            categories=self.categories[part],
+            tasks=self.tasks[part],
+            input_tokens=self.input_tokens[part],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FitData:
     """The fit side as policies see it. Columns are the pool's models by name, so that ties go to the first name."""
 
     models: tuple[str, ...]
-    features: np.ndarray
-    """(n_fit, n_features) float32, as recorded."""
+    prompts: Prompts
     scores: np.ndarray
     """(n_fit, n_models), 0..1, NaN = missing."""
     costs_usd: np.ndarray | None
     """(n_fit, n_models), NaN = missing; None = no costs known, then only quality counts."""
     groups: np.ndarray
     """(n_fit,) int codes; rows of one group stay together in cross-validation."""
-    categories: np.ndarray
-    """(n_fit,) str or None."""
     facts: pd.DataFrame
     """The recording's `models` rows of the pool, in the order of `models`."""
+    catalog: Catalog | None
+    """Public facts; None = none of the models is in it."""
     seed: int
 
 
@@ -44,8 +71,7 @@ class TestData:
 
     __test__ = False  # not a pytest class
 
-    features: np.ndarray
-    categories: np.ndarray
+    prompts: Prompts
     scores: np.ndarray
     costs_usd: np.ndarray | None
 
@@ -68,8 +94,8 @@ class Predictor(Protocol):
         """Hyper-parameters as chosen on the fit side."""
         ...
 
-    def predict(self, features: np.ndarray, categories: np.ndarray) -> Prediction:
-        """Expectations for prompts given as (n, n_features) and (n,)."""
+    def predict(self, prompts: Prompts) -> Prediction:
+        """Expectations for each prompt and model."""
         ...
 
 
@@ -145,9 +171,9 @@ class LearnedPolicy:
         started = time.perf_counter()
         predictor = self.fit(fit)
         fitted = time.perf_counter()
-        prediction = predictor.predict(test.features, test.categories)
+        prediction = predictor.predict(test.prompts)
         picks = np.stack([pick(prediction, value) for value in dial])
-        batch_us = 1e6 * (time.perf_counter() - fitted) / max(1, len(test.features))
+        batch_us = 1e6 * (time.perf_counter() - fitted) / max(1, len(test.prompts))
         return Choices(
             settings=dial_settings(dial),
             picks=picks,
@@ -218,13 +244,13 @@ def column_means(values: np.ndarray) -> np.ndarray:
 
 def _time_single_prompts(predictor: Predictor, test: TestData, quality_per_usd: float) -> float | None:
     """Median microseconds of predicting and picking for one prompt."""
-    n_timed = min(N_TIMED, len(test.features))
+    n_timed = min(N_TIMED, len(test.prompts))
     if n_timed == 0:
         return None
     times = []
     for row in range(n_timed):
-        one = slice(row, row + 1)
+        one = test.prompts.rows(row, row + 1)
         started = time.perf_counter()
-        pick(predictor.predict(test.features[one], test.categories[one]), quality_per_usd)
+        pick(predictor.predict(one), quality_per_usd)
         times.append(time.perf_counter() - started)
     return 1e6 * float(np.median(times))

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from sklearn.decomposition import TruncatedSVD
 
-from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Prediction
+from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Prediction, Prompts
 from evals.policies.learning import Scaler, Targets, fill_targets, fold_of_rows, routing_loss
 
 ALPHAS = (30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5)
@@ -28,9 +28,9 @@ class LinearHeads:
     cost_range: tuple[np.ndarray, np.ndarray] | None
     params: dict[str, Any]
 
-    def predict(self, features: np.ndarray, categories: np.ndarray) -> Prediction:  # noqa: ARG002 - features only
+    def predict(self, prompts: Prompts) -> Prediction:
         """Two matrix products."""
-        rows = self.scaler.scale_rows(features)
+        rows = self.scaler.scale_rows(prompts.features)
         quality = rows @ self.quality_weights + self.mean_score
         if self.cost_weights is None or self.mean_cost is None or self.cost_range is None:
             return Prediction(quality=quality, cost_usd=None)
@@ -59,8 +59,8 @@ class _Moments(NamedTuple):
 
 def fit_ridge(fit: FitData) -> LinearHeads:
     """Ridge per model on filled scores; one penalty for all, by cross-validation."""
-    scaler, targets, folds = Scaler.fit(fit.features), fill_targets(fit), fold_of_rows(fit)
-    rows = scaler.scale_rows(fit.features)
+    scaler, targets, folds = Scaler.fit(fit.prompts.features), fill_targets(fit), fold_of_rows(fit)
+    rows = scaler.scale_rows(fit.prompts.features)
     centred = (targets.scores - targets.mean_score).astype(np.float32)
     alpha = ALPHAS[-1]
     whole = _Moments.of(rows, centred)
@@ -82,8 +82,8 @@ def fit_matrix_factorisation(fit: FitData) -> LinearHeads:
     The factors are scikit-learn's TruncatedSVD of the filled scores less the model means; rank and penalty by
     cross-validation. Source: the matrix-factorisation router of RouteLLM (arXiv:2406.18665), linear in the features.
     """
-    scaler, targets, folds = Scaler.fit(fit.features), fill_targets(fit), fold_of_rows(fit)
-    rows = scaler.scale_rows(fit.features)
+    scaler, targets, folds = Scaler.fit(fit.prompts.features), fill_targets(fit), fold_of_rows(fit)
+    rows = scaler.scale_rows(fit.prompts.features)
     centred = (targets.scores - targets.mean_score).astype(np.float32)
     ranks = [rank for rank in RANKS if rank < min(centred.shape)]
     if not ranks:

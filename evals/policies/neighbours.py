@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Prediction
+from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Prediction, Prompts
 from evals.policies.learning import Scaler, Targets, fill_targets, fold_of_rows, routing_loss
 
 NEIGHBOURS = (5, 10, 20, 40, 80, 160)
@@ -31,9 +31,9 @@ class Neighbours:
         """The k chosen."""
         return {"k": self.n_neighbours}
 
-    def predict(self, features: np.ndarray, categories: np.ndarray) -> Prediction:  # noqa: ARG002 - features only
+    def predict(self, prompts: Prompts) -> Prediction:
         """Means over the k most similar fit prompts by cosine."""
-        queries = self.scaler.direct_rows(features)
+        queries = self.scaler.direct_rows(prompts.features)
         chunks = [slice(start, start + _CHUNK) for start in range(0, len(queries), _CHUNK)]
         found = [_nearest(queries[chunk] @ self.rows.T, self.n_neighbours) for chunk in chunks]
         return _average(np.concatenate(found), self.targets)
@@ -41,8 +41,8 @@ class Neighbours:
 
 def fit_knn(fit: FitData) -> Neighbours:
     """Keeps the fit side; k by predicting fit prompts from prompts of other folds."""
-    scaler, targets, folds = Scaler.fit(fit.features), fill_targets(fit), fold_of_rows(fit)
-    rows = scaler.direct_rows(fit.features)
+    scaler, targets, folds = Scaler.fit(fit.prompts.features), fill_targets(fit), fold_of_rows(fit)
+    rows = scaler.direct_rows(fit.prompts.features)
     candidates = [k for k in NEIGHBOURS if k * 3 <= len(rows)] or [min(3, len(rows))]
     if not folds.any() or len(candidates) == 1:
         return Neighbours(scaler, rows, targets, candidates[0])

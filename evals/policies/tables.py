@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 
-from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Prediction
+from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Prediction, Prompts
 from evals.policies.learning import Scaler, Targets, fill_targets, fold_of_rows, routing_loss
 
 MIN_CELLS = 5
@@ -26,12 +26,12 @@ class CategoryTable:
     mean_cost: np.ndarray | None
     params: dict[str, Any]
 
-    def predict(self, features: np.ndarray, categories: np.ndarray) -> Prediction:  # noqa: ARG002 - categories only
+    def predict(self, prompts: Prompts) -> Prediction:
         """Rows of the table; the overall mean for a category not seen on fit."""
-        quality = np.stack([self.quality.get(name, self.mean_score) for name in categories])
+        quality = np.stack([self.quality.get(name, self.mean_score) for name in prompts.categories])
         if self.mean_cost is None:
             return Prediction(quality=quality, cost_usd=None)
-        cost = np.stack([self.cost.get(name, self.mean_cost) for name in categories])
+        cost = np.stack([self.cost.get(name, self.mean_cost) for name in prompts.categories])
         return Prediction(quality=quality, cost_usd=cost)
 
 
@@ -40,8 +40,8 @@ def fit_task_table(fit: FitData) -> CategoryTable:
     targets = fill_targets(fit)
     quality: dict[Any, np.ndarray] = {}
     cost: dict[Any, np.ndarray | None] = {}
-    for name in dict.fromkeys(value for value in fit.categories if value is not None):
-        rows = fit.categories == name
+    for name in dict.fromkeys(value for value in fit.prompts.categories if value is not None):
+        rows = fit.prompts.categories == name
         n_known = targets.known[rows].sum(axis=0)
         total = np.where(targets.known[rows], targets.scores[rows], 0.0).sum(axis=0)
         quality[name] = np.where(n_known >= MIN_CELLS, total / np.maximum(n_known, 1), targets.mean_score)
@@ -60,9 +60,9 @@ class ClusterTable:
     cost: np.ndarray | None
     params: dict[str, Any] = field(default_factory=dict)
 
-    def predict(self, features: np.ndarray, categories: np.ndarray) -> Prediction:  # noqa: ARG002 - features only
+    def predict(self, prompts: Prompts) -> Prediction:
         """The row of the nearest centre."""
-        label = nearest_centre(self.scaler.direct_rows(features), self.centres)
+        label = nearest_centre(self.scaler.direct_rows(prompts.features), self.centres)
         return Prediction(quality=self.quality[label], cost_usd=None if self.cost is None else self.cost[label])
 
 
@@ -71,8 +71,8 @@ def fit_kmeans(fit: FitData) -> ClusterTable:
 
     The clusters see all fit prompts (without their outcomes), the tables only the folds they are tested against.
     """
-    scaler, targets, folds = Scaler.fit(fit.features), fill_targets(fit), fold_of_rows(fit)
-    rows = scaler.direct_rows(fit.features)
+    scaler, targets, folds = Scaler.fit(fit.prompts.features), fill_targets(fit), fold_of_rows(fit)
+    rows = scaler.direct_rows(fit.prompts.features)
     best: tuple[float, np.ndarray, int, float] | None = None
     for n_clusters in [n for n in CLUSTERS if n * 4 <= len(rows)] or [1]:
         centres = _centres(rows, n_clusters, fit.seed)

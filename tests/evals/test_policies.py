@@ -68,6 +68,15 @@ def test_no_router_looks_at_the_outcomes_of_the_test_side(name):
     assert np.array_equal(honest.picks, other.picks)
 
 
+def test_the_zero_label_router_reads_no_outcome_at_all():
+    """Turning all outcomes upside down, those of the fit side included, changes no prediction."""
+    recording = build_recording()
+    _, honest = _choose("omni_zero", recording)
+    _, other = _choose("omni_zero", replace(recording, scores=1.0 - recording.scores))
+    assert np.array_equal(honest.predicted, other.predicted)
+    assert np.array_equal(honest.picks[0], other.picks[0])
+
+
 @pytest.mark.parametrize("name", ["task_table", "knn", "kmeans", "ridge", "matrix_factorisation", "omni"])
 def test_learned_policies_beat_the_best_single_model_where_topics_decide(name):
     """Topics with their own best model, plenty of prompts: full quality is above any one model."""
