@@ -44,8 +44,8 @@ class Router:
 
     @property
     def parameters_version(self) -> str:
-        """Version of the fitted parameters, from the reader's."""
-        return self.reader.version
+        """Fingerprint of the trained parameters that read a prompt."""
+        return self.reader.fingerprint
 
     def route(
         self,
