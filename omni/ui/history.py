@@ -65,7 +65,8 @@ def to_question(history: Sequence[ChatMessage]) -> Question:
             continue
         prompt, urls = _read_content(entry["content"])
         if messages and messages[-1].role == entry["role"]:
-            last, last_urls = messages.pop(), images.pop(len(messages) - 1, ())
+            last = messages.pop()
+            last_urls = images.pop(len(messages), ())
             if not is_turn_over:
                 prompt = "\n\n".join(part for part in (last.text, prompt) if part)
                 urls = (*last_urls, *urls)

@@ -180,9 +180,15 @@ def _facts(card: ModelCard) -> str:
         if name in card.inherited:
             origin = f"inherited from {card.variant_of}; {origin}"
         rows.append((name.replace("_", " "), value, origin))
-    named = {*facts, "license", "release_date"}
-    rows += [(name.replace("_", " "), "", source) for name, source in sorted(card.sources.items()) if name not in named]
+    others = [(name, source) for name, source in sorted(card.sources.items()) if name not in facts]
+    rows += [(name.replace("_", " "), _shown(getattr(card, name, None)), source) for name, source in others]
     return _table("Facts", ("Fact", "Value", "Source"), rows)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return format_count(value) if isinstance(value, int) else str(value or DASH)
 
 
 def _scores(scores: Sequence[BenchmarkScore]) -> str:

@@ -11,6 +11,7 @@ from omni.ui.boundary import bind
 from omni.ui.model_views import ModelFilter, catalog_table, empty_card_html, licences, model_card_html
 from omni.ui.services import Services
 
+ANY_SIZE = 0.0
 SIZES = (4, 9, 15, 35, 80, 250, 700)
 
 
@@ -34,9 +35,9 @@ class FilterValues(NamedTuple):
         needs = self.needs or []
         return ModelFilter(
             search=self.search or "",
-            task=self.task,
-            licence=self.licence,
-            max_params_b=self.size,
+            task=self.task or None,
+            licence=self.licence or None,
+            max_params_b=self.size or None,
             needs_tools=text.NEED_TOOLS in needs,
             needs_images=text.NEED_IMAGES in needs,
             needs_price=text.NEED_PRICE in needs,
@@ -72,20 +73,20 @@ def count_html(n_shown: int, n_models: int) -> str:
 def build_models(services: Services) -> None:
     """Makes the tab inside the current page."""
     cards = services.catalog.models
-    kinds = [(text.ALL_TASKS, None), *((text.TASKS[task], task.value) for task in Task)]
+    kinds = [(text.ALL_TASKS, ""), *((text.TASKS[task], task.value) for task in Task)]
     present = {score.category for card in cards for score in card.scores}
-    tasks: list[Any] = [(name, value) for name, value in kinds if value is None or value in present]
+    tasks = [(name, value) for name, value in kinds if not value or value in present]
     table = catalog_table(cards, ModelFilter())
     gr.HTML(f'<p class="intro">{text.MODELS_INTRO.format(n=len(cards))}</p>')
     with gr.Row(elem_id="models-filters"):
         search = gr.Textbox(
             label=text.SEARCH_LABEL, placeholder=text.SEARCH_PLACEHOLDER, max_lines=1, elem_id="models-search", scale=2
         )
-        task = gr.Dropdown(tasks, value=None, label=text.TASK_LABEL, elem_id="models-task", min_width=150)
-        licence: Any = [(text.ANY_LICENCE, None), *((name, name) for name in licences(cards))]
-        licence = gr.Dropdown(licence, value=None, label=text.LICENCE_LABEL, elem_id="models-licence", min_width=150)
-        sizes: Any = [("any", None), *((f"{size}", float(size)) for size in SIZES)]
-        size = gr.Dropdown(sizes, value=None, label=text.SIZE_LABEL, elem_id="models-size", min_width=150)
+        task = gr.Dropdown(tasks, value="", label=text.TASK_LABEL, elem_id="models-task", min_width=150)
+        named = [(text.ANY_LICENCE, ""), *((name, name) for name in licences(cards))]
+        licence = gr.Dropdown(named, value="", label=text.LICENCE_LABEL, elem_id="models-licence", min_width=150)
+        sizes = [(text.ANY_SIZE, ANY_SIZE), *((f"{size}", float(size)) for size in SIZES)]
+        size = gr.Dropdown(sizes, value=ANY_SIZE, label=text.SIZE_LABEL, elem_id="models-size", min_width=150)
         needs = gr.CheckboxGroup(
             [text.NEED_TOOLS, text.NEED_IMAGES, text.NEED_PRICE],
             label=text.NEEDS_LABEL,
@@ -99,13 +100,12 @@ def build_models(services: Services) -> None:
         show_label=False,
         max_height=460,
         elem_id="models-table",
-        pinned_columns=1,
         column_widths=[290, 84, 72, 76, 80, 84, 80, 84, 90, 88, 68, 74, 130, 104],
         buttons=["fullscreen", "copy"],
     )
     card = gr.HTML(empty_card_html(), elem_id="model-card")
     gr.HTML(f'<p class="hint">{text.TASK_INFO} {text.CREDITS}</p>')
-    fields = [search, task, licence, size, needs]
+    fields: list[Any] = [search, task, licence, size, needs]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     for field in fields:
         listen = search.change if field is search else field.input

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 N_SHOWN = 8
 COLOURS: Mapping[str, str] = {"quality": "#2f8f83", "cost": "#d2903a", "latency": "#6d7fc4", "evidence": "#b0638f"}
+MODEBAR = ("zoom", "pan", "select", "lasso", "zoomin", "zoomout", "autoscale", "resetscale", "toimage")
 INK, LINE = "#7d8590", "rgba(125,133,144,0.25)"
 
 
@@ -26,6 +27,12 @@ def given_up(decision: Decision, n: int = N_SHOWN) -> dict[str, np.ndarray]:
     parts = {name: values[:n] for name, values in decision.scores.parts.items()}
     lost = {name: -100 * values for name, values in parts.items() if name != "quality"}
     return {"quality": 100 * (parts["quality"].max() - parts["quality"]), **lost}
+
+
+def legend_html() -> str:
+    """The parts and their colours; outside the figure, so that it never covers a bar."""
+    parts = [f'<span><i style="background:{colour}"></i>{text.PARTS[part]}</span>' for part, colour in COLOURS.items()]
+    return f'<div class="legend">{"".join(parts)}</div>'
 
 
 def contributions_figure(decision: Decision | None) -> "Figure":
@@ -41,7 +48,9 @@ def contributions_figure(decision: Decision | None) -> "Figure":
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": INK, "size": 12, "family": "IBM Plex Sans, sans-serif"},
-        legend={"orientation": "h", "y": 1.08, "x": 0, "title": None},
+        showlegend=False,
+        modebar={"remove": list(MODEBAR)},
+        dragmode=False,
         hovermode="closest",
     )
     if decision is None:
@@ -50,7 +59,7 @@ def contributions_figure(decision: Decision | None) -> "Figure":
         figure.update_yaxes(visible=False)
         return figure
     ids = decision.scores.model_ids[:N_SHOWN]
-    names = [f"{rank}. {short_name(model_id)}"[:30] for rank, model_id in enumerate(ids, start=1)]
+    names = [f"{rank}. {short_name(model_id)}"[:24] for rank, model_id in enumerate(ids, start=1)]
     for part, points in given_up(decision).items():
         label = text.PARTS.get(part, part)
         figure.add_bar(

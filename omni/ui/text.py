@@ -54,8 +54,8 @@ WHY_EMPTY = (
 READ_TITLE = "What was read from the prompt"
 TAB_CANDIDATES, TAB_PICTURE, TAB_EXCLUDED, TAB_WHAT_IF = "Candidates", "Picture", "Left out", "What if"
 CANDIDATES_NOTE = (
-    "Quality is the expected share of good answers, with its standard error. "
-    "Parts are in points and add up to the score."
+    "Score = quality + cost + time + doubt, in points. Quality is the expected share of good answers in a hundred "
+    "(± standard error); the other three are what your weights turn cost, time and uncertainty into."
 )
 PICTURE_TITLE = "Points given up by each candidate (the shortest bar wins)"
 PICTURE_NOTE = (
@@ -110,8 +110,8 @@ TASK_LABEL = "Standing in"
 TASK_INFO = "Mean percentile among these models over public benchmarks of that kind."
 ALL_TASKS = "everything"
 LICENCE_LABEL = "Licence"
-ANY_LICENCE = "any"
-SIZE_LABEL = "At most, billion parameters"
+ANY_LICENCE = ANY_SIZE = "any"
+SIZE_LABEL = "At most, B parameters"
 NEEDS_LABEL = "Must have"
 NEED_TOOLS, NEED_IMAGES, NEED_PRICE = "tools", "images", "listed price"
 NO_MODEL_FITS = "No model fits these filters. Clear the search or raise the size."

@@ -12,22 +12,23 @@ from omni.ui import text
 from omni.ui.figures import DASH, format_count, format_seconds, format_usd, short_name
 
 MAX_NAMES_SHOWN = 60
-MIN_SHARE_SHOWN = 0.02
+MIN_SHARE_SHOWN = 0.05
+MAX_TASKS_SHOWN = 5
 PART_ORDER = ("quality", "cost", "latency", "evidence")
 CANDIDATE_COLUMNS = (
     "#",
     "Model",
     "Score",
-    "Quality %",
-    "± %",
+    "Quality",
+    "±",
+    *(text.PARTS[part].capitalize() for part in PART_ORDER[1:]),
     "$ / 1,000",
     "Seconds",
-    *(f"{text.PARTS[part]} pts" for part in PART_ORDER),
 )
 
 
 def candidate_table(decision: Decision) -> pd.DataFrame:
-    """One row a candidate by rank; cost in USD per 1,000 such answers, parts in points (hundredths of utility)."""
+    """One row a candidate by rank. Score = quality + cost + time + doubt, in points; USD per 1,000 such answers."""
     scores = decision.scores
     utility = np.sum(list(scores.parts.values()), axis=0)
     columns = [
@@ -36,9 +37,9 @@ def candidate_table(decision: Decision) -> pd.DataFrame:
         (100 * utility).round(2),
         (100 * scores.parts["quality"]).round(1),
         (100 * scores.quality_se).round(1),
+        *((100 * scores.parts[part]).round(2) if part in scores.parts else 0.0 for part in PART_ORDER[1:]),
         (1000 * scores.cost_usd).round(3),
         scores.latency_s.round(1),
-        *((100 * scores.parts[part]).round(2) if part in scores.parts else 0.0 for part in PART_ORDER),
     ]
     return pd.DataFrame(dict(zip(CANDIDATE_COLUMNS, columns, strict=True)))
 
@@ -82,7 +83,9 @@ def empty_why_html() -> str:
 def reading_html(profile: PromptProfile) -> str:
     """What was read from the prompt: language, tasks, difficulty, size, privacy, safety."""
     shares = sorted(profile.tasks.items(), key=lambda item: -item[1])
-    bars = "".join(_bar(text.TASKS[task], share) for task, share in shares if share >= MIN_SHARE_SHOWN)
+    bars = "".join(
+        _bar(text.TASKS[task], share) for task, share in shares[:MAX_TASKS_SHOWN] if share >= MIN_SHARE_SHOWN
+    )
     language = text.LANGUAGES.get(profile.language, profile.language)
     chips = [language, f"{format_count(profile.input_tokens)} tokens", f"{format_count(profile.n_turns)} turn(s)"]
     found = profile.structure

@@ -9,7 +9,7 @@ import pandas as pd
 from omni.types import Preferences, Preset
 from omni.ui import text
 from omni.ui.boundary import bind
-from omni.ui.pictures import contributions_figure
+from omni.ui.pictures import contributions_figure, legend_html
 from omni.ui.services import Services
 from omni.ui.turns import Turn
 from omni.ui.views import (
@@ -117,12 +117,12 @@ def build_why(turn: gr.State, services: Services) -> WhyPanel:
                 max_height=420,
                 show_label=False,
                 elem_id="candidates",
-                column_widths=[44, 250, 80, 90, 60, 90, 84, 92, 84, 84, 92],
+                column_widths=[40, 218, 66, 74, 56, 66, 66, 68, 82, 80],
                 buttons=["fullscreen", "copy"],
             )
             gr.HTML(f'<p class="hint">{text.CANDIDATES_NOTE}</p>')
         with gr.Tab(text.TAB_PICTURE, elem_id="tab-picture") as picture_tab:
-            gr.HTML(f'<p class="hint strong">{text.PICTURE_TITLE}</p>')
+            gr.HTML(f'<p class="hint strong">{text.PICTURE_TITLE}</p>{legend_html()}')
             picture = gr.Plot(show_label=False, container=False, elem_id="contributions")
             gr.HTML(f'<p class="hint">{text.PICTURE_NOTE}</p>')
         with gr.Tab(text.TAB_EXCLUDED, elem_id="tab-excluded"):

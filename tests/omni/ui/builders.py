@@ -1,5 +1,6 @@
 """Valid values from few arguments."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -196,6 +197,7 @@ class FakeServer:
     async def stream(self, served_name: str, question: Question) -> AsyncIterator[Chunk]:
         self.asked.append((served_name, question))
         for chunk in self.chunks:
+            await asyncio.sleep(0)
             yield chunk
 
     async def close(self) -> None:

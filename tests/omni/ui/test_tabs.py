@@ -1,0 +1,196 @@
+"""Callbacks of the why panel, comparison and models, and the page as a whole."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from omni.errors import InputError, ProviderError
+from omni.gateway import Question
+from omni.types import Conversation
+from omni.ui import build_page, build_theme, text
+from omni.ui.boundary import bind
+from omni.ui.compare import CompareUpdate, on_compare, side_choices
+from omni.ui.models import on_filter, on_select
+from omni.ui.page import ExtraTab, footer_html, on_status, status_html
+from omni.ui.services import Services
+from omni.ui.turns import Turn
+from omni.ui.why import WhyUpdate, on_show, on_what_if, on_why_not
+from tests.omni.ui.builders import MODEL_IDS, FakeServer, a_decision, an_explanation, fake_services
+
+DECISION = a_decision()
+TURN = Turn(
+    question=Question(conversation=Conversation.from_prompt("Hi")),
+    decision=DECISION,
+    explanation=an_explanation(DECISION),
+)
+
+
+def _connected(*servers: FakeServer) -> Services:
+    services = fake_services(*servers)
+    asyncio.run(services.gateway.board.refresh())
+    return services
+
+
+def _build(services: Services, extra_tabs: Sequence[ExtraTab] = ()) -> gr.Blocks:
+    """A page made inside a running loop: outside one, gradio opens a loop that nobody closes."""
+
+    async def build() -> gr.Blocks:
+        return build_page(services, extra_tabs)
+
+    return asyncio.run(build())
+
+
+def _compare(services: Services, left: str, right: str, prompt: str = "Hi") -> CompareUpdate:
+    async def last() -> CompareUpdate:
+        return [update async for update in on_compare(prompt, left, right, services=services)][-1]
+
+    return asyncio.run(last())
+
+
+def test_the_why_panel_shows_a_decision() -> None:
+    """Every part is filled."""
+    update = asyncio.run(on_show(TURN))
+    assert MODEL_IDS[0] in update.why
+    assert update.reading["visible"] is True
+    assert len(update.candidates) == len(MODEL_IDS)
+
+
+def test_the_why_panel_is_empty_before_the_first_decision() -> None:
+    """The panel says what it is for."""
+    update = asyncio.run(on_show(Turn()))
+    assert text.WHY_EMPTY in update.why
+    assert update.details["visible"] is False
+
+
+def test_why_not_searches_the_decision() -> None:
+    """A name gives its reason."""
+    assert "ranked 2" in asyncio.run(on_why_not("beta", TURN))
+
+
+def test_what_if_decides_again_without_asking_a_model() -> None:
+    """Another preset's choice is shown; no server is asked."""
+    server = FakeServer()
+    html = asyncio.run(on_what_if("cheap", TURN, services=_connected(server)))
+    assert "Gamma-3B would answer" in html
+    assert server.asked == []
+
+
+def test_both_sides_answer() -> None:
+    """The router on one side, a fixed model on the other, each with its figures."""
+    server = FakeServer()
+    update = _compare(_connected(server), "router:balanced", MODEL_IDS[1])
+    assert (update.left_answer, update.right_answer) == ("Forty-two.", "Forty-two.")
+    assert MODEL_IDS[0] in update.left_facts
+    assert MODEL_IDS[1] in update.right_facts
+    assert "20 tokens" in update.right_facts
+    assert sorted(name for name, _ in server.asked) == sorted(MODEL_IDS[:2])
+
+
+def test_without_a_provider_comparison_shows_expected_figures() -> None:
+    """Two decisions, no answers."""
+    update = _compare(fake_services(), "router:balanced", "router:cheap")
+    assert text.COMPARE_NO_PROVIDER in update.left_answer
+    assert MODEL_IDS[0] in update.left_facts
+    assert MODEL_IDS[2] in update.right_facts
+    assert "expected" in update.right_facts
+
+
+def test_comparison_needs_a_prompt() -> None:
+    """An empty prompt is refused."""
+    with pytest.raises(InputError):
+        _compare(fake_services(), "router:balanced", "router:cheap", " ")
+
+
+def test_the_choices_are_the_router_and_every_model() -> None:
+    """Four presets first, then the models."""
+    values = [value for _, value in side_choices(fake_services())]
+    assert values[0] == "router:balanced"
+    assert values[4:] == sorted(MODEL_IDS)
+
+
+def test_the_models_table_filters() -> None:
+    """The count says how many are left."""
+    update = asyncio.run(on_filter("beta", "", "", 0.0, [], services=fake_services()))
+    assert list(update.table["Model"]) == [MODEL_IDS[1]]
+    assert "1 of 3" in update.summary
+
+
+def test_selecting_a_row_shows_its_card() -> None:
+    """The first cell of the row names the model."""
+    data = gr.SelectData(None, {"index": [0, 3], "value": 1, "row_value": [MODEL_IDS[1], 1]})
+    assert MODEL_IDS[1] in asyncio.run(on_select(data, services=fake_services()))
+
+
+def test_the_status_names_what_is_connected() -> None:
+    """No server, a server with catalog models, a server with unknown names, a server that fails."""
+
+    class DownServer(FakeServer):
+        async def list_models(self) -> tuple[str, ...]:
+            raise ProviderError("fake cannot be reached.")
+
+    assert text.STATUS_NONE in status_html(fake_services())
+    assert "3 catalog models ready" in status_html(_connected(FakeServer()))
+    assert "none in the catalog" in status_html(_connected(FakeServer(names=("x",))))
+    assert "cannot be reached" in status_html(_connected(DownServer()))
+
+
+def test_unknown_served_names_are_offered() -> None:
+    """They appear as a choice only when the catalog knows none."""
+    update = asyncio.run(on_status(services=_connected(FakeServer(names=("b", "a")))))
+    assert (update.served["choices"], update.served["value"], update.served["visible"]) == (["a", "b"], "a", True)
+    known = asyncio.run(on_status(services=_connected(FakeServer())))
+    assert known.served["visible"] is False
+
+
+def test_the_footer_credits_sources_and_says_what_is_not_kept() -> None:
+    """Versions, attributions and the storage note."""
+    services = fake_services()
+    note = Services(
+        catalog=services.catalog,
+        router=services.router,
+        gateway=services.gateway,
+        explain=services.explain,
+        storage_note="Figures are not kept: locked by PID 7",
+    )
+    html = footer_html(note)
+    for words in ("2026-11-22-abcdef01", "p1", "Artificial Analysis", "CC-BY-4.0", "PID 7", "never stored"):
+        assert words in html
+
+
+def test_unexpected_errors_become_one_plain_sentence() -> None:
+    """The visitor does not read a traceback or a value."""
+
+    async def handler() -> None:
+        raise RuntimeError("secret")
+
+    with pytest.raises(gr.Error, match="logged") as caught:
+        asyncio.run(bind(handler)())
+    assert "secret" not in str(caught.value)
+
+
+def test_the_page_builds_and_every_output_is_wired() -> None:
+    """Each bound handler returns as many values as it has outputs."""
+    opened: list[str] = []
+    page = _build(fake_services(), [("Extra", lambda: opened.append("Extra"))])
+    assert opened == ["Extra"]
+    widths: dict[str, int] = {"on_show": len(WhyUpdate._fields), "on_compare": len(CompareUpdate._fields)}
+    names: dict[str, Any] = {}
+    for listener in page.fns.values():
+        names.setdefault(listener.name, len(listener.outputs))
+    assert {name: names[name] for name in widths} == widths
+    assert names["on_send"] == names["on_retry"] == 3
+    assert names["on_answer"] == names["on_stop"] == 2
+
+
+def test_no_listener_is_a_public_endpoint() -> None:
+    """The page's events are not offered as an API."""
+    page = _build(fake_services())
+    assert {listener.api_visibility for listener in page.fns.values()} == {"private"}
+
+
+def test_the_theme_loads_nothing_from_outside() -> None:
+    """Fonts come with gradio."""
+    assert build_theme()._stylesheets == []

@@ -1,0 +1,89 @@
+"""A decision as tables and HTML."""
+
+import numpy as np
+import pytest
+
+from omni.types import Exclusion, Reason
+from omni.ui.figures import format_seconds, format_size, format_usd, format_window
+from omni.ui.pictures import contributions_figure, given_up
+from omni.ui.views import candidate_table, exclusions_html, reading_html, what_if_html, why_html
+from tests.omni.ui.builders import MODEL_IDS, a_decision, a_profile, an_explanation
+
+
+def test_the_parts_of_a_row_add_up_to_its_score() -> None:
+    """Score is quality, cost, time and doubt together."""
+    row = candidate_table(a_decision()).iloc[0]
+    assert row["Score"] == pytest.approx(row["Quality"] + row["Cost"] + row["Time"] + row["Doubt"], abs=0.03)
+
+
+def test_the_table_has_every_candidate_by_rank() -> None:
+    """Nobody is cut off."""
+    table = candidate_table(a_decision())
+    assert list(table["Model"]) == list(MODEL_IDS)
+    assert list(table["#"]) == [1, 2, 3]
+
+
+def test_the_reason_is_shown_and_escaped() -> None:
+    """Names come from outside and cannot bring markup."""
+    decision = a_decision(("org/<b>x", "org/y"))
+    html = why_html(decision, an_explanation(decision))
+    assert "org/&lt;b&gt;x" in html
+    assert "<b>x" not in html
+    assert "org/Beta-8B came second." in html
+
+
+def test_reading_names_language_tasks_and_personal_data() -> None:
+    """What was read is shown in words."""
+    html = reading_html(a_profile())
+    assert "German" in html
+    assert "70%" in html
+    assert "personal data: email" in html
+
+
+def test_exclusions_are_counted_by_reason() -> None:
+    """One fold a reason, with its count."""
+    excluded = [Exclusion(model_id=f"org/{n}", reason=Reason.TOOLS, detail="no tools") for n in range(3)]
+    assert "<b>3</b>" in exclusions_html(a_decision(excluded=excluded))
+
+
+def test_why_not_answers_for_a_name() -> None:
+    """A left-out model gets its reason, a candidate its place, an unknown name a sentence."""
+    decision = a_decision()
+    assert "window of 2048 tokens" in exclusions_html(decision, "tiny")
+    assert "ranked 2" in exclusions_html(decision, "beta")
+    assert "No model of the catalog" in exclusions_html(decision, "zzz")
+
+
+def test_what_if_says_who_would_answer() -> None:
+    """The other preset's choice stands beside the present one."""
+    assert "Gamma-3B would answer" in what_if_html(a_decision(), a_decision(MODEL_IDS[::-1]))
+    assert "same model" in what_if_html(a_decision(), a_decision())
+
+
+def test_given_up_points_rank_like_the_utilities() -> None:
+    """The shortest stack is the chosen model, and nothing is negative."""
+    lost = given_up(a_decision())
+    total = np.sum(list(lost.values()), axis=0)
+    assert int(np.argmin(total)) == 0
+    assert all((values >= 0).all() for values in lost.values())
+
+
+def test_a_figure_without_a_decision_says_so() -> None:
+    """Nothing to draw is said in the figure."""
+    assert contributions_figure(None).layout.annotations[0].text
+    assert len(contributions_figure(a_decision()).data) == 4
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(None, "—"), (0.0, "$0"), (0.000312, "$0.00031"), (0.0123, "$0.0123"), (3.4, "$3.40")]
+)
+def test_dollars(value: float | None, shown: str) -> None:
+    """Small amounts keep two digits, unknown is a dash."""
+    assert format_usd(value) == shown
+
+
+def test_other_figures() -> None:
+    """Seconds, sizes and windows in the units people say."""
+    assert [format_seconds(s) for s in (None, 0.42, 3.14, 12.2, 125.0)] == ["—", "0.42 s", "3.1 s", "12 s", "2 min 5 s"]
+    assert [format_size(b) for b in (None, 0.6, 8.0, 1000.0)] == ["—", "0.6B", "8B", "1T"]
+    assert [format_window(t) for t in (None, 512, 131072, 1_048_576)] == ["—", "512", "131k", "1.05M"]
