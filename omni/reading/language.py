@@ -15,7 +15,7 @@ from omni.reading.ngrams import code_points
 from omni.reading.scripts import find_script
 
 UNDETERMINED = "und"
-_READ_CHARS = 160
+_READ_CHARS = 120
 _MIN_LETTERS = 3
 _LATIN_WEIGHT = 0.4
 """Latin letters inside another script are mostly names and code: they count less when the language is asked."""
@@ -46,6 +46,7 @@ _NOT_ASKING = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]*`|\$[^$\n]+\$|https?://\S+|“[^”]*”|„[^“”]*[“”]|«[^»]*»|\"[^\"\n]{6,}\"|「[^」]*」",
     re.DOTALL,
 )
+_MARKS = re.compile(r"[`$“„«\"「]|https?:")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 # what follows "Translate into French:" is the matter, not the asking
 _ANNOUNCED = re.compile(r"[:：\n]")
@@ -71,8 +72,9 @@ class LanguageReader:
         Args:
             text: Canonical text, with its case.
         """
-        head = text[: 4 * _READ_CHARS]
-        asking = _letters(_asking_part(_NOT_ASKING.sub(" ", head)))
+        head = text[: 5 * _READ_CHARS]
+        own = _NOT_ASKING.sub(" ", head) if _MARKS.search(head) else head
+        asking = _letters(_asking_part(own))
         if len(asking) < _MIN_LETTERS:
             asking = _letters(head)
         script = find_script(code_points(asking)[1:-1], latin_weight=_LATIN_WEIGHT)

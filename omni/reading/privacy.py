@@ -12,7 +12,7 @@ from functools import lru_cache
 from types import ModuleType
 
 import phonenumbers
-from stdnum import iban, luhn
+from stdnum import luhn
 
 from omni.types import Span
 
@@ -21,12 +21,13 @@ _MAX_CHARS = 200_000
 _MAX_CANDIDATES = 50
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}\b")
-_DIGITS = re.compile(r"(?<![\w.])\+?\(?\d(?:[ ./()-]{0,2}\d){6,19}(?![\w])")
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
-_IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)")
+# each begins with a plain character class, which the regular expressions look for quickly
+_DIGITS = re.compile(r"\d(?:[ ./()-]{0,2}\d){6,19}(?!\w)")
+_IBAN = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
+_IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])")
-_CODICE_FISCALE = re.compile(r"\b[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b", re.IGNORECASE)
-_LETTERED = re.compile(r"\b[XYZ]?\d{7,8}-?[A-Z]\b", re.IGNORECASE)
+_CODICE_FISCALE = re.compile(r"[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b")
+_LETTERED = re.compile(r"\d{7,8}-?[A-Za-z]\b")
 # python-stdnum modules with a check digit, by the number of digits they have
 _NATIONAL = {
     9: ("nl.bsn",),
@@ -36,6 +37,11 @@ _NATIONAL = {
     15: ("fr.nir",),
     18: ("cn.ric",),
 }
+_CHECKED = (
+    (_IBAN, ("iban",), "iban"),
+    (_CODICE_FISCALE, ("it.codicefiscale",), "national_id"),
+    (_LETTERED, ("es.dni", "es.nie"), "national_id"),
+)
 _SSN = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])")
 _REGIONS = {
     "en": ("US", "GB", "IN", "AU"), "de": ("DE", "AT", "CH"), "fr": ("FR", "BE", "CH"), "es": ("ES", "MX", "AR"),
@@ -51,7 +57,6 @@ _LIBRARY_SECRETS = (
     ("github_token", "GitHubTokenDetector", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_")),
     ("gitlab_token", "GitLabTokenDetector", ("glpat-", "gldt-", "glrt-", "GR1348941", "glcbt-", "glptt-")),
     ("private_key", "PrivateKeyDetector", ("PRIVATE KEY", "PuTTY-User-Key")),
-    ("jwt", "JwtTokenDetector", ("eyJ",)),
     ("slack", "SlackDetector", ("xox", "hooks.slack.com")),
     ("stripe", "StripeDetector", ("k_live_",)),
     ("telegram_token", "TelegramBotTokenDetector", (":AA",)),
@@ -62,6 +67,7 @@ _LIBRARY_SECRETS = (
     ("mailchimp", "MailchimpDetector", ("-us",)),
 )
 _OWN_SECRETS = (
+    ("eyJ", re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")),
     ("hf_", re.compile(r"\bhf_[A-Za-z0-9]{20,}\b")),
     ("sk-", re.compile(r"\bsk-(?:proj-|ant-|or-)?[A-Za-z0-9_-]{20,}")),
     ("github_pat_", re.compile(r"\bgithub_pat_[A-Za-z0-9_]{22,}\b")),
@@ -107,30 +113,40 @@ def _find(text: str, language: str) -> Iterator[tuple[str, int, int]]:
     yield from (("secret", start, end) for start, end in _find_secrets(text))
     if not any(digit in text for digit in "0123456789"):
         return
+    for start, end in _digit_runs(text):
+        kind = _kind_of_number(text[start:end], language)
+        if kind:
+            yield (kind, start, end)
+    for pattern, names, kind in _CHECKED:
+        for match in pattern.finditer(text):
+            start = match.start()
+            while start and text[start - 1].isalnum() and match.start() - start < 2:
+                start -= 1
+            if any(_is_valid(name, text[start : match.end()]) for name in names):
+                yield (kind, start, match.end())
+    if text.count(".") >= 3:
+        yield from (("ip_address", *m.span()) for m in _IPV4.finditer(text) if _is_address(text, m))
+    if "::" in text or text.count(":") >= 7:
+        yield from (("ip_address", *m.span()) for m in _IPV6.finditer(text) if _is_address(text, m))
+
+
+def _digit_runs(text: str) -> Iterator[tuple[int, int]]:
+    """Places of long runs of digits with what dialling and grouping put between them."""
     for number, match in enumerate(_DIGITS.finditer(text)):
         if number >= _MAX_CANDIDATES:
-            break
-        kind = _kind_of_number(match.group(), language)
-        if kind:
-            yield (kind, *match.span())
-    yield from (("iban", *m.span()) for m in _IBAN.finditer(text) if iban.is_valid(m.group(), check_country=False))
-    if text.count(".") >= 3:
-        yield from (("ip_address", *m.span()) for m in _IPV4.finditer(text) if _is_address(m.group()))
-    if text.count(":") >= 3:
-        yield from (("ip_address", *m.span()) for m in _IPV6.finditer(text) if _is_address(m.group()))
-    yield from (
-        ("national_id", *m.span()) for m in _CODICE_FISCALE.finditer(text) if _is_valid("it.codicefiscale", m.group())
-    )
-    for match in _LETTERED.finditer(text):
-        if _is_valid("es.dni", match.group()) or _is_valid("es.nie", match.group()):
-            yield ("national_id", *match.span())
+            return
+        start, end = match.span()
+        while start and text[start - 1] in "+(":
+            start -= 1
+        if not start or not (text[start - 1].isalnum() or text[start - 1] in "._"):
+            yield start, end
 
 
 def _kind_of_number(written: str, language: str) -> str | None:
     digits = "".join(character for character in written if character.isdigit())
     international = written.startswith(("+", "00"))
     if not international:
-        if 13 <= len(digits) <= 19 and digits[0] in "23456" and luhn.is_valid(digits) and len(set(digits)) > 2:
+        if 13 <= len(digits) <= 19 and digits[0] in "23456" and luhn.is_valid(digits) and len(set(digits)) > 1:
             return "card"
         if _SSN.fullmatch(written) and _is_valid("us.ssn", written):
             return "national_id"
@@ -157,9 +173,12 @@ def _is_phone(written: str, digits: str, language: str, international: bool) -> 
     return False
 
 
-def _is_address(text: str) -> bool:
+def _is_address(text: str, match: re.Match[str]) -> bool:
+    before = text[match.start() - 1] if match.start() else " "
+    if before.isalnum() or before == ".":
+        return False
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(match.group())
     except ValueError:
         return False
     return not (address.is_loopback or address.is_unspecified)

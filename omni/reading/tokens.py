@@ -1,7 +1,7 @@
 """How many tokens a text takes, from stated characters-per-token rates per kind of character.
 
-Source: rates we set for the byte-pair vocabularies of 100k-200k entries that today's open models have, starting from the
-rule of thumb of about 4 characters a token for English (help.openai.com, "What are tokens and how to count them?") and
+Source: rates we set for the byte-pair vocabularies of 100k-200k entries that today's open models have, starting from
+the rule of thumb of about 4 characters a token for English (help.openai.com, "What are tokens") and
 fewer for other scripts. They are not fitted; for Latin text the shipped word pieces come within about 15 % of them on
 prose (the word pieces split numbers and formulas more finely). Read them as estimates, about ±20 % on prose.
 """
