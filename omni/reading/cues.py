@@ -1,6 +1,6 @@
 """Words that hint at a task, one concept across languages, so that what English prompts teach holds in Bengali too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +14,10 @@ from omni.reading.scripts import letter_scripts
 
 _CACHED_WORDS = 32_768
 _N_HEAD, _N_TAIL = 80, 40
-_N_NEAR = 12
-"""Words counted as beginning or end, where the asking mostly stands."""
+_N_EDGE, _N_NEAR = 4, 12
+"""Words counted as the edge of a text and as near to it: the asking mostly stands there."""
+_CHARS_PER_WORD = 3
+"""In scripts without spaces."""
 _SHORT_STEM = 3
 _UNSPACED = frozenset({"Hani", "Kana", "Thai", "Laoo", "Khmr", "Mymr"})
 _PROCLITIC = frozenset({"Arab", "Hebr"})
@@ -45,24 +47,22 @@ class CueFinder:
 
     @property
     def n_cues(self) -> int:
-        """Two numbers a concept: named near the beginning or end, named anywhere."""
-        return 2 * len(self.concepts)
+        """Three numbers a concept: named at the edge, near it, anywhere."""
+        return 3 * len(self.concepts)
 
     def vector(self, words: Sequence[str], flat: str) -> np.ndarray:
-        """Which concepts a text names, (n_cues,) float32 of 0 and 1: near first, then anywhere.
+        """Which concepts a text names, (n_cues,) float32 of 0 and 1: at the edge, near it, anywhere.
 
         Args:
             words: The words of the text as the encoder splits it.
             flat: The canonical one-line text, for scripts without spaces.
         """
-        found = np.zeros(self.n_cues, dtype=np.float32)
-        n_concepts = len(self.concepts)
         n_words = len(words)
-        positions = (
-            range(n_words) if n_words <= _N_HEAD + _N_TAIL else (*range(_N_HEAD), *range(n_words - _N_TAIL, n_words))
-        )
-        near: set[int] = set()
-        anywhere: set[int] = set()
+        positions: Iterable[int] = range(n_words)
+        if n_words > _N_HEAD + _N_TAIL:
+            positions = (*range(_N_HEAD), *range(n_words - _N_TAIL, n_words))
+        # by distance to the nearer end of the text: at the edge, near it, anywhere
+        rings: tuple[set[int], set[int], set[int]] = (set(), set(), set())
         for position in positions:
             word = words[position]
             concepts = self._of_word(word)
@@ -70,29 +70,23 @@ class CueFinder:
             if phrases:
                 concepts = (*concepts, *(p.concept for p in phrases if _follows(words, position + 1, p.rest)))
             if concepts:
-                anywhere.update(concepts)
-                if position < _N_NEAR or position >= n_words - _N_NEAR:
-                    near.update(concepts)
+                rings[_ring(min(position, n_words - 1 - position))].update(concepts)
         if not flat.isascii():
-            self._find_unspaced(flat, near, anywhere)
-        found[list(near)] = 1.0
-        found[[n_concepts + concept for concept in anywhere]] = 1.0
-        return found
+            self._find_unspaced(flat, rings)
+        found = np.zeros((3, len(self.concepts)), dtype=np.float32)
+        for row, ring in enumerate(rings):
+            found[row:, list(ring)] = 1.0
+        return found.ravel()
 
-    def _find_unspaced(self, flat: str, near: set[int], anywhere: set[int]) -> None:
-        n_chars = len(flat)
-        if n_chars > 3 * (_N_HEAD + _N_TAIL):
-            flat = flat[: 3 * _N_HEAD] + flat[-3 * _N_TAIL :]
-            n_chars = len(flat)
+    def _find_unspaced(self, flat: str, rings: tuple[set[int], set[int], set[int]]) -> None:
+        if len(flat) > _CHARS_PER_WORD * (_N_HEAD + _N_TAIL):
+            flat = flat[: _CHARS_PER_WORD * _N_HEAD] + flat[-_CHARS_PER_WORD * _N_TAIL :]
+        last = len(flat) - 1
         for position, character in enumerate(flat):
             stems = self._unspaced.get(character)
             if stems:
-                is_near = position < 3 * _N_NEAR or position >= n_chars - 3 * _N_NEAR
-                for stem, concept in stems:
-                    if flat.startswith(stem, position):
-                        anywhere.add(concept)
-                        if is_near:
-                            near.add(concept)
+                ring = rings[_ring(min(position, last - position) // _CHARS_PER_WORD)]
+                ring.update(concept for stem, concept in stems if flat.startswith(stem, position))
 
     def _add(self, stem: str, concept: int, encoder: StaticEncoder) -> None:
         whole = stem.endswith("!")
@@ -131,6 +125,10 @@ def load_cues(path: Path, encoder: StaticEncoder) -> CueFinder:
             f"Restore it from the repository."
         ) from error
     return CueFinder(cues, encoder)
+
+
+def _ring(distance: int) -> int:
+    return 0 if distance < _N_EDGE else 1 if distance < _N_NEAR else 2
 
 
 def _follows(words: Sequence[str], start: int, rest: tuple[str, ...]) -> bool:

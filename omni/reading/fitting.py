@@ -21,7 +21,7 @@ from omni.reading.ngrams import N_BINS
 
 # chosen by cross-validation on the training labels, see data/router/CARD.md
 _SCALE_SIGNALS = 0.3
-_SCALE_CUES = 0.6
+_SCALE_CUES = 0.5
 _STRENGTH = 4.0
 _N_FOLDS = 4
 _TASK_OFFSET_SHRINK = 3.0
