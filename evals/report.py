@@ -10,6 +10,8 @@ from evals.results import PolicySummary, ReplayResult
 from omni.errors import InputError, StoreError
 
 DASH = "-"
+UNEVEN_SHARE = 0.02
+"""Share of test prompts a model of the pool may lack before the report cautions."""
 
 
 def to_text(result: ReplayResult, *, with_singles: bool = False) -> str:
@@ -27,7 +29,7 @@ def to_text(result: ReplayResult, *, with_singles: bool = False) -> str:
     widths = [max(len(line[at]) for line in lines) for at in range(len(_COLUMNS))]
     table = ["  ".join(_pad(line, widths)).rstrip() for line in lines]
     broken = [f"{failure.policy} failed: {failure.reason}" for failure in result.failures if failure.prompt_id is None]
-    return "\n".join([*head, *table, "", *_LEGEND, *_left_out(result), *broken])
+    return "\n".join([*head, *table, "", *_LEGEND, *_left_out(result), *_uneven(result), *broken])
 
 
 _COLUMNS = ("policy", "quality", "USD/1k", "gain at equal cost", "AIQ", "match", "gap", "worst slice", "scored", "us")
@@ -111,6 +113,20 @@ def _left_out(result: ReplayResult) -> list[str]:
     if not left_out:
         return []
     return [f"Not routed to: {', '.join(f'{model} ({reason})' for model, reason in left_out.items())}."]
+
+
+def _uneven(result: ReplayResult) -> list[str]:
+    """A warning when models are scored on clearly different prompts: means over them do not compare like with like."""
+    pool = result.singles[result.singles["model"].isin(result.spec.get("pool") or [])]
+    gaps = pool[pool["n_failed"] > UNEVEN_SHARE * result.n_test]
+    if gaps.empty:
+        return []
+    named = [f"{row['model']} {row['n_scored']:,}" for _, row in gaps.head(3).iterrows()]
+    more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
+    return [
+        f"Caution: scored on part of the {result.n_test:,} test prompts only: {', '.join(named)}{more}. Figures that",
+        "involve them rest on other prompts than the rest; check on the prompts that all models have.",
+    ]
 
 
 def _shown(value: float | None, form: str, factor: float = 1.0) -> str:

@@ -135,3 +135,9 @@ def test_the_text_has_a_row_a_policy_and_dashes_for_the_unknown(result):
     assert "single:model-a" not in text
     assert "single:model-a" in to_text(result, with_singles=True)
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_the_text_cautions_when_models_are_scored_on_different_prompts(result):
+    """A tenth of the cells is missing here; a complete recording needs no caution."""
+    assert "Caution: scored on part of" in to_text(result)
+    assert "Caution" not in to_text(replay(build_recording(), ["knn"]))
