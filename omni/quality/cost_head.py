@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from omni.quality.stack import Moments, total
+from omni.quality.stack import FoldMoments
 
 COST_STRENGTH = 10.0
 COST_SHRINK_PROMPTS = 20.0
@@ -29,6 +29,11 @@ class CostHead:
         raw = np.exp(np.clip(linear @ self.slope + self.intercept, -40.0, 20.0)) * self.scale
         return self.mean_usd + self.trust * (raw - self.mean_usd)
 
+    def usable(self, costs_usd: np.ndarray) -> np.ndarray:
+        """The same array with unknown costs set to the dearest model's mean, so that unknown never looks cheap."""
+        known = self.mean_usd[np.isfinite(self.mean_usd)]
+        return np.where(np.isfinite(costs_usd), costs_usd, known.max() if len(known) else 0.0)
+
 
 def fit_cost_head(linear: np.ndarray, costs_usd: np.ndarray, folds: np.ndarray) -> CostHead:
     """Fits on (n, d) linear features and (n, m) costs with NaN = unknown; `folds` (n,) from 0."""
@@ -37,20 +42,18 @@ def fit_cost_head(linear: np.ndarray, costs_usd: np.ndarray, folds: np.ndarray) 
     positive = costs_usd[seen & (costs_usd > 0)]
     floor = 1e-3 * float(np.median(positive)) if len(positive) else 1e-12
     logs = fill_two_way(np.where(seen, np.log(np.maximum(np.where(seen, costs_usd, 1.0), floor)), np.nan))
-    parts = [Moments.of(linear[folds == f].astype(np.float64), logs[folds == f]) for f in range(int(folds.max()) + 1)]
-    full = total(parts)
+    moments = FoldMoments(linear, logs, folds)
     mean = column_means(costs_usd, seen, np.exp(logs))
     held_out = np.zeros(logs.shape)
-    for fold, part in enumerate(parts):
+    for fold in range(int(folds.max()) + 1):
         rows = folds == fold
-        slope, intercept = full.minus(part).solve(COST_STRENGTH)
-        held_out[rows] = np.exp(linear[rows] @ slope + intercept)
+        held_out[rows] = np.exp(moments.solve(COST_STRENGTH, fold).at(linear[rows]))
     size = np.where(known, mean, 1.0)
     scaled = held_out * (size / np.maximum(held_out.mean(0), 1e-300)) / size - 1.0
     truth = np.where(seen, costs_usd / size - 1.0, 0.0)
     trust = float((scaled * truth)[seen].sum() / max((scaled[seen] ** 2).sum(), 1e-12)) if seen.any() else 0.0
     trust *= len(linear) / (len(linear) + COST_SHRINK_PROMPTS)
-    slope, intercept = full.solve(COST_STRENGTH)
+    slope, intercept = moments.solve(COST_STRENGTH)
     fitted = np.exp(linear @ slope + intercept)
     return CostHead(
         slope=slope,

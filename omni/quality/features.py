@@ -1,4 +1,4 @@
-"""Prompt features in the form the learners use: centred blocks, soft neighbourhoods, a short space for neighbours."""
+"""Prompt features in the form the learners use: centred blocks, similarity to landmarks, neighbours, clusters."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,12 +9,27 @@ from sklearn.cluster import KMeans
 
 N_STATIC = 256
 N_NGRAM = 64
-N_LANDMARKS = 320
-KERNEL_WIDTHS = (2.0, 0.5)
-"""Kernel exponents, as multiples of 1 / median squared distance: narrow, then wide."""
+N_LANDMARKS = 300
 N_NEIGHBOUR_DIMS = 48
-CLUSTER_COUNTS = (16, 64)
+N_CLUSTERS = 16
 MIN_PROMPTS_PER_CLUSTER = 6
+MAX_FOR_CLUSTERING = 4000
+CLIP_SD = 4.0
+
+
+class KernelSpec(NamedTuple):
+    """Similarity to landmark prompts, exp(-width x squared distance / its median)."""
+
+    name: str
+    block: str
+    width: float
+
+
+KERNELS = (
+    KernelSpec("kernel_all", "all", 2.0),
+    KernelSpec("kernel_static", "static", 1.0),
+    KernelSpec("kernel_ngram", "ngram", 0.7),
+)
 
 
 class Mapped(NamedTuple):
@@ -23,29 +38,27 @@ class Mapped(NamedTuple):
     linear: np.ndarray
     """(n, d) centred blocks: static embedding, character n-grams, signals."""
     kernels: tuple[np.ndarray, ...]
-    """Per kernel width: (n, n_landmarks) whitened similarity to the landmark prompts."""
+    """Per kernel (n, n_landmarks) whitened similarity to the landmark prompts."""
     near: np.ndarray
-    """(n, p) unit vectors; inner product = similarity of two prompts."""
-    clusters: tuple[np.ndarray, ...]
-    """Per clustering: (n,) int, the cluster of each prompt."""
+    """(n, p) unit vectors; the inner product is the similarity of two prompts."""
+    cluster: np.ndarray
+    """(n,) int, the nearest of the cluster centres."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureMap:
-    """What of the features was learned on the fit prompts, without looking at any outcome."""
+    """What was learned of the features of the fit prompts, without looking at any outcome."""
 
     centre: np.ndarray
     scale: np.ndarray
     clip: np.ndarray
     """(d,) largest absolute value after scaling; infinite for embeddings."""
-    ngram: slice
-    """Columns that hold the character n-gram directions; the whole row when the features have another layout."""
-    signals: slice
+    blocks: dict[str, slice]
     landmarks: np.ndarray
     exponents: tuple[float, ...]
     whiteners: tuple[np.ndarray, ...]
     projection: np.ndarray
-    centroids: tuple[np.ndarray, ...]
+    centroids: np.ndarray
 
     def linear(self, features: np.ndarray) -> np.ndarray:
         """(n, d) raw features -> (n, d) centred, scaled, clipped; an unknown value (NaN) becomes the centre."""
@@ -54,99 +67,109 @@ class FeatureMap:
 
     def near(self, linear: np.ndarray) -> np.ndarray:
         """(n, d) linear -> (n, p) unit vectors."""
-        return _unit(linear @ self.projection)
+        short = linear @ self.projection
+        return short / np.maximum(np.linalg.norm(short, axis=1, keepdims=True), 1e-9)
 
-    def kernels(self, linear: np.ndarray) -> tuple[np.ndarray, ...]:
-        """(n, d) linear -> per kernel (n, n_landmarks)."""
-        distance = _squared_distance(linear, self.landmarks)
-        return tuple(
-            np.exp(-exponent * distance) @ white for exponent, white in zip(self.exponents, self.whiteners, strict=True)
-        )
+    def similarities(self, linear: np.ndarray) -> list[np.ndarray]:
+        """(n, d) linear -> per kernel (n, n_landmarks), not whitened."""
+        out = []
+        for spec, exponent in zip(KERNELS, self.exponents, strict=True):
+            columns = self.blocks[spec.block]
+            out.append(np.exp(-exponent * squared_distance(linear[:, columns], self.landmarks[:, columns])))
+        return out
 
-    def clusters(self, linear: np.ndarray) -> tuple[np.ndarray, ...]:
-        """(n, d) linear -> per clustering (n,) the nearest centroid."""
-        return tuple(np.argmin((c * c).sum(1) - 2.0 * (linear @ c.T), axis=1) for c in self.centroids)
+    def cluster(self, linear: np.ndarray) -> np.ndarray:
+        """(n, d) linear -> (n,) the nearest centre."""
+        centres = self.centroids
+        return np.argmin((centres * centres).sum(1) - 2.0 * (linear @ centres.T), axis=1)
 
     def apply(self, features: np.ndarray) -> Mapped:
         """(n, d) raw features -> the learners' spaces."""
         linear = self.linear(features)
-        return Mapped(linear, self.kernels(linear), self.near(linear), self.clusters(linear))
+        kernels = (s @ white for s, white in zip(self.similarities(linear), self.whiteners, strict=True))
+        return Mapped(linear, tuple(kernels), self.near(linear), self.cluster(linear))
 
 
 def fit_features(features: np.ndarray, seed: int) -> FeatureMap:
     """Learns centre, scale, landmarks, neighbour space and clusters from (n, d) features of the fit prompts.
 
     With more than 320 columns they are read as [256 static embedding | 64 n-gram directions | signals];
-    otherwise as one block.
+    otherwise as one block of signals.
     """
     raw = np.asarray(features, dtype=np.float32)
     n_prompts, n_columns = raw.shape
-    rng = np.random.default_rng(seed)
-    centre, scale, clip = _scaling(raw)
+    first_signal = N_STATIC + N_NGRAM if n_columns > N_STATIC + N_NGRAM else 0
+    whole = slice(0, n_columns)
+    blocks = {
+        "all": whole,
+        "static": slice(0, N_STATIC) if first_signal else whole,
+        "ngram": slice(N_STATIC, first_signal) if first_signal else whole,
+    }
+    centre, scale, clip = _scaling(raw, first_signal)
     base = np.nan_to_num(np.clip((raw - centre) * scale, -clip, clip), nan=0.0)
-    landmarks = base[np.sort(rng.permutation(n_prompts)[:N_LANDMARKS])]
-    between = _squared_distance(landmarks, landmarks)
-    median = float(np.median(between[~np.eye(len(landmarks), dtype=bool)])) if len(landmarks) > 1 else 1.0
-    exponents = tuple(width / max(median, 1e-9) for width in KERNEL_WIDTHS)
-    covariance = base.T @ base
-    _, vectors = np.linalg.eigh(covariance.astype(np.float64))
-    laid_out = n_columns > N_STATIC + N_NGRAM
+    landmarks = base[_sample(n_prompts, N_LANDMARKS, seed)]
+    distances = [squared_distance(landmarks[:, blocks[s.block]], landmarks[:, blocks[s.block]]) for s in KERNELS]
+    exponents = tuple(
+        spec.width / _median_distance(distance) for spec, distance in zip(KERNELS, distances, strict=True)
+    )
+    _, directions = np.linalg.eigh((base.T @ base).astype(np.float64))
     return FeatureMap(
         centre=centre,
         scale=scale,
         clip=clip,
-        ngram=slice(N_STATIC, N_STATIC + N_NGRAM) if laid_out else slice(0, n_columns),
-        signals=slice(N_STATIC + N_NGRAM, n_columns) if laid_out else slice(n_columns, n_columns),
+        blocks=blocks,
         landmarks=landmarks,
         exponents=exponents,
-        whiteners=tuple(_whitener(np.exp(-exponent * between)) for exponent in exponents),
-        projection=vectors[:, ::-1][:, :N_NEIGHBOUR_DIMS].astype(np.float32),
-        centroids=tuple(_centroids(base, count, seed) for count in CLUSTER_COUNTS),
+        whiteners=tuple(_whitener(np.exp(-e * d)) for e, d in zip(exponents, distances, strict=True)),
+        projection=directions[:, ::-1][:, :N_NEIGHBOUR_DIMS].astype(np.float32),
+        centroids=_centroids(base, seed),
     )
 
 
 def solve_ridge(gram: np.ndarray, moment: np.ndarray, strength: float) -> np.ndarray:
     """(d, d) Gram and (d, m) X'Y of centred data -> (d, m) ridge coefficients."""
-    ridge = gram + strength * np.eye(len(gram))
-    return cho_solve(cho_factor(ridge, check_finite=False), moment, check_finite=False)
+    factor = cho_factor(gram + strength * np.eye(len(gram)), check_finite=False)
+    return cho_solve(factor, moment, check_finite=False)
 
 
-def _scaling(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Centre, scale and clip per column: unit-norm blocks stay as they are, signals are standardised to norm 1."""
-    n_columns = raw.shape[1]
-    centre = np.nan_to_num(np.nanmean(np.where(np.isfinite(raw).any(0), raw, 0.0), axis=0)).astype(np.float32)
-    spread = np.nan_to_num(np.nanstd(np.where(np.isfinite(raw).any(0), raw, 0.0), axis=0)).astype(np.float32)
-    scale, clip = np.ones(n_columns, np.float32), np.full(n_columns, np.inf, np.float32)
-    standard = 1.0 / np.maximum(spread, 1e-6)
-    standard[spread < 1e-6] = 0.0
-    first = N_STATIC + N_NGRAM if n_columns > N_STATIC + N_NGRAM else 0
-    width = np.float32(np.sqrt(max(n_columns - first, 1)))
-    scale[first:], clip[first:] = standard[first:] / width, 4.0 / width
-    return centre, scale, clip
+def squared_distance(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(n, d) and (k, d) -> (n, k)."""
+    return np.maximum((left * left).sum(1)[:, None] + (right * right).sum(1) - 2.0 * (left @ right.T), 0.0)
 
 
-def _centroids(base: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """(k, d) k-means centroids; one when there are too few prompts for a table."""
-    n_clusters = min(count, len(base) // MIN_PROMPTS_PER_CLUSTER)
-    if n_clusters < 2:
-        return base.mean(0, keepdims=True)
-    rng = np.random.default_rng(seed)
-    sample = base[np.sort(rng.permutation(len(base))[:4000])]
-    n_distinct = len(np.unique(sample.round(6), axis=0))
-    if n_distinct < n_clusters:
+def _scaling(raw: np.ndarray, first_signal: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Centre, scale and clip per column: unit-norm blocks stay as they are, signals get norm 1 together."""
+    known = np.isfinite(raw)
+    count = np.maximum(known.sum(0), 1)
+    centre = np.where(known, raw, 0.0).sum(0) / count
+    spread = np.sqrt((np.where(known, raw - centre, 0.0) ** 2).sum(0) / count)
+    scale = np.ones(raw.shape[1], np.float32)
+    clip = np.full(raw.shape[1], np.inf, np.float32)
+    width = np.sqrt(max(raw.shape[1] - first_signal, 1))
+    signal = spread[first_signal:]
+    scale[first_signal:] = np.where(signal > 1e-6, 1.0 / (np.maximum(signal, 1e-6) * width), 0.0)
+    clip[first_signal:] = CLIP_SD / width
+    return centre.astype(np.float32), scale, clip
+
+
+def _centroids(base: np.ndarray, seed: int) -> np.ndarray:
+    """(k, d) k-means centres; a single one when there are too few different prompts for a table."""
+    sample = base[_sample(len(base), MAX_FOR_CLUSTERING, seed)]
+    n_clusters = min(N_CLUSTERS, len(base) // MIN_PROMPTS_PER_CLUSTER)
+    if n_clusters < 2 or len(np.unique(sample.round(5), axis=0)) < n_clusters:
         return base.mean(0, keepdims=True)
     return KMeans(n_clusters, n_init=1, max_iter=20, random_state=seed).fit(sample).cluster_centers_
+
+
+def _sample(n_rows: int, n_wanted: int, seed: int) -> np.ndarray:
+    return np.sort(np.random.default_rng(seed).permutation(n_rows)[:n_wanted])
+
+
+def _median_distance(distance: np.ndarray) -> float:
+    apart = distance[~np.eye(len(distance), dtype=bool)]
+    return max(float(np.median(apart)), 1e-6) if len(apart) else 1.0
 
 
 def _whitener(kernel: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(kernel.astype(np.float64))
     return (vectors / np.sqrt(np.maximum(values, 1e-4))).astype(np.float32)
-
-
-def _squared_distance(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    cross = left @ right.T
-    return np.maximum((left * left).sum(1)[:, None] + (right * right).sum(1) - 2.0 * cross, 0.0)
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)

@@ -2,24 +2,28 @@
 
 Quality = the model's mean on the fit prompts + a share of the deviation that a stack of learners predicts from the
 prompt's features. The share is what held-out predictions support, down to 0: then every choice is the best mixture
-of single models. Without scores, a prior from public benchmarks takes the means' place.
+of single models. Abilities from public benchmarks, where given, stand in for missing scores: they are all there is
+without scores, and one more learner and a pull on the means with scores.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from omni.errors import InputError
 from omni.quality.cost_head import CostHead, fill_two_way, fit_cost_head
 from omni.quality.features import FeatureMap, fit_features
-from omni.quality.guard import Trust, choose_shrink, relevance
-from omni.quality.stack import LEARNERS, Learners, Trainer, build_spaces, normal_equations, solve_weights
+from omni.quality.guard import Trust, choose_shrink, relevance, unbiased_scores
+from omni.quality.stack import LEARNERS, Compiled, Trainer
+from omni.quality.weigh import Weigher, find_parts
 
 N_FOLDS = 5
 MIN_FOR_STACK = 30
 """Scored prompts below which no deviation is learned from them."""
-WEIGHT_DOUBT = 3.0
-"""Prompts' worth of belief in the starting weights."""
+UNLEARNED_SPREAD = 0.1
+"""Usual size of a model's deviation on one prompt where none was learned, score units."""
+NO_TRUST = Trust(0.0, 0.0, 0.0)
+PRIOR = "prior"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,13 @@ class AbilityPrior:
     """(m, n_tasks) logits, higher is better."""
     se: np.ndarray
     """(m, n_tasks) standard errors of `ability`, logits."""
+
+    def quality(self, tasks: np.ndarray | None, n_prompts: int, difficulty: np.ndarray | None = None) -> np.ndarray:
+        """(n, m) expected score; `tasks` (n, n_tasks) shares, None = even; `difficulty` (n,) logits."""
+        n_tasks = self.ability.shape[1]
+        shares = np.full((n_prompts, n_tasks), 1.0 / n_tasks) if tasks is None else np.atleast_2d(tasks)
+        hard = 0.0 if difficulty is None else np.asarray(difficulty)[:, None]
+        return 1.0 / (1.0 + np.exp(hard - shares @ self.ability.T))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,24 +60,36 @@ class PoolPrediction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """Expected score per model over the fit prompts, all (m,)."""
+
+    value: np.ndarray
+    se: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """A router fitted on one pool of models; immutable."""
 
     feature_map: FeatureMap
     mean: np.ndarray
+    """(m,) expected score."""
     mean_se: np.ndarray
     spread: np.ndarray
-    """(m,) standard deviation of what the prediction leaves unsaid, per model."""
-    weights: np.ndarray
-    """(k,) weight per learner, 0 or more."""
-    names: tuple[str, ...]
+    """(m,) standard deviation of what the prediction leaves unsaid."""
+    stack: Compiled | None
+    """None = no deviations were learned."""
     trust: Trust
-    learners: Learners | None
+    weights: dict[str, float]
+    """Per learner, averaged over the contrasts between models."""
     cost: CostHead
     prior: AbilityPrior | None
-    prior_weight: float
+    prior_mean: np.ndarray
+    """(m,) prior quality over the fit prompts; zeros without a prior."""
+    prior_transform: np.ndarray
+    """(m, m) right-multiplies the prior's deviations; zeros where it is not used."""
     n_fit: int
-    n_scored: np.ndarray = field(repr=False)
+    n_scored: int
 
     def predict(
         self, features: np.ndarray, tasks: np.ndarray | None = None, difficulty: np.ndarray | None = None
@@ -75,22 +98,23 @@ class Pool:
 
         Args:
             features: (n, d), the same columns as at the fit.
-            tasks: (n, n_tasks) task shares, needed only where a prior is in use.
-            difficulty: (n,) logits subtracted from the prior's ability; 0 when absent.
+            tasks: (n, n_tasks) task shares, only of use where a prior was given.
+            difficulty: (n,) logits taken off the prior's ability; 0 when absent.
         """
         linear = self.feature_map.linear(np.atleast_2d(features))
-        deviation = self._deviation(np.atleast_2d(features), linear)
-        if self.prior is not None and self.prior_weight > 0.0:
-            deviation = deviation + self.prior_weight * prior_deviation(self.prior, tasks, difficulty, len(linear))
-        raw = self.mean + deviation
+        quality = np.repeat(self.mean[None], len(linear), axis=0)
+        if self.stack is not None:
+            quality += self.stack.predict(linear)
+        if self.prior is not None and tasks is not None:
+            quality += (self.prior.quality(tasks, len(linear), difficulty) - self.prior_mean) @ self.prior_transform
         reference = int(np.argmax(self.mean))
-        quality_se = np.broadcast_to(np.hypot(self.mean_se, self.spread), raw.shape)
-        gain_se = np.sqrt(quality_se**2 + quality_se[:, [reference]] ** 2)
-        gain_se[:, reference] = 0.0
+        error = np.hypot(self.mean_se, self.spread)
+        gain_error = np.hypot(error, error[reference])
+        gain_error[reference] = 0.0
         return PoolPrediction(
-            quality=np.clip(raw, 0.0, 1.0) * (1.0 - 1e-6) + 5e-7 * np.tanh(raw),
-            quality_se=quality_se,
-            gain_se=gain_se,
+            quality=into_range(quality),
+            quality_se=np.broadcast_to(error, quality.shape),
+            gain_se=np.broadcast_to(gain_error, quality.shape),
             cost_usd=self.cost.predict(linear),
             reference=reference,
         )
@@ -99,22 +123,13 @@ class Pool:
         """The figures behind the pool: weights, share of the deviations used, its held-out gain and error."""
         return {
             "n_fit": self.n_fit,
-            "weights": {name: round(float(w), 4) for name, w in zip(self.names, self.weights, strict=True) if w > 0},
+            "n_scored": self.n_scored,
+            "weights": {name: round(weight, 4) for name, weight in self.weights.items() if weight > 0},
             "shrink": self.trust.shrink,
-            "cv_gain": self.trust.gain,
-            "cv_gain_se": self.trust.gain_se,
-            "cost_trust": self.cost.trust,
-            "prior_weight": self.prior_weight,
+            "cv_gain": round(self.trust.gain, 6),
+            "cv_gain_se": round(self.trust.gain_se, 6),
+            "cost_trust": round(self.cost.trust, 4),
         }
-
-    def _deviation(self, features: np.ndarray, linear: np.ndarray) -> np.ndarray:
-        used = [i for i, weight in enumerate(self.weights) if weight > 0]
-        if self.learners is None or not used or self.trust.shrink == 0.0:
-            return np.zeros((len(linear), len(self.mean)))
-        mapped = self.feature_map.apply(features)
-        spaces = build_spaces(self.feature_map, mapped)
-        each = self.learners.predict(mapped, spaces, [self.names[i] for i in used])
-        return self.trust.shrink * np.tensordot(self.weights[used], each, axes=1)
 
 
 def fit_pool(
@@ -137,46 +152,42 @@ def fit_pool(
         groups: (n,) prompts with the same value stay in one fold.
         categories: (n,) labels or None; used in training only, never asked of a new prompt.
         priors: abilities from public benchmarks.
-        tasks: (n, n_tasks) task shares of the fit prompts, for `priors`.
+        tasks: (n, n_tasks) task shares of the fit prompts, for `priors`; None = even.
         seed: of folds, landmarks and clusters; same input and seed, same pool.
 
     Raises:
         InputError: the arrays do not belong together, or there is neither score nor prior.
     """
     features, costs_usd = np.atleast_2d(np.asarray(features, np.float32)), np.asarray(costs_usd, float)
+    scores = None if scores is None else np.asarray(scores, float)
     _check(features, scores, costs_usd, priors)
-    folds = fold_of(groups, min(N_FOLDS, max(2, len(features))), seed)
+    n_prompts, n_models = costs_usd.shape
+    folds = fold_of(groups, min(N_FOLDS, max(2, n_prompts)), seed)
     feature_map = fit_features(features, seed)
-    mapped = feature_map.apply(features)
-    cost = fit_cost_head(mapped.linear, costs_usd, folds)
-    if scores is None:
-        assert priors is not None
-        return _prior_pool(feature_map, cost, priors, len(features))
-    scores = np.asarray(scores, float)
-    seen = np.isfinite(scores)
-    mean, mean_se, filled = _means(scores, seen)
-    n_used = int(seen.any(1).sum())
-    base = {
-        "feature_map": feature_map, "mean": mean, "mean_se": mean_se, "cost": cost, "names": LEARNERS,
-        "prior": priors, "n_fit": len(features), "n_scored": seen.sum(0),
-    }  # fmt: skip
-    if n_used < MIN_FOR_STACK or len(mean) < 2:
-        return Pool(
-            **base, spread=_floor(seen), weights=np.zeros(len(LEARNERS)), trust=Trust(0.0, 0.0, 0.0), learners=None,
-            prior_weight=1.0 if priors is not None and tasks is not None else 0.0,
-        )  # fmt: skip
-    spaces = build_spaces(feature_map, mapped)
-    trainer = Trainer(mapped, spaces, filled - mean, category_codes(categories, len(features)), folds)
-    held_out = trainer.out_of_fold(LEARNERS)
-    matter = relevance(mean, np.nan_to_num(cost.mean_usd, nan=np.nanmax(cost.mean_usd, initial=1.0)))
-    weights, deviations = _stack(held_out, filled - mean, seen, matter, folds)
-    trust = choose_shrink(
-        mean, deviations, _usable(cost.predict(mapped.linear)), filled, _usable(fill_costs(costs_usd, cost.mean_usd))
+    linear = feature_map.linear(features)
+    expected = None if priors is None else priors.quality(tasks, n_prompts)
+    means, filled = _means(scores, priors, expected, n_models)
+    n_scored = 0 if scores is None else int(np.isfinite(scores).any(1).sum())
+    start = Pool(
+        feature_map=feature_map,
+        mean=means.value,
+        mean_se=means.se,
+        spread=np.full(n_models, UNLEARNED_SPREAD),
+        stack=None,
+        trust=NO_TRUST,
+        weights={} if priors is None else {PRIOR: 1.0},
+        cost=fit_cost_head(linear, costs_usd, folds),
+        prior=priors,
+        prior_mean=np.zeros(n_models) if expected is None else expected.mean(0),
+        prior_transform=np.zeros((n_models, n_models)) if priors is None else np.eye(n_models),
+        n_fit=n_prompts,
+        n_scored=n_scored,
     )
-    return Pool(
-        **base, spread=np.maximum(trust.shrink * deviations.std(0), 1e-3), weights=weights, trust=trust,
-        learners=trainer.fit(), prior_weight=0.0,
-    )  # fmt: skip
+    if scores is None or filled is None or n_scored < MIN_FOR_STACK or n_models < 2:
+        return start
+    codes = category_codes(categories, n_prompts)
+    trainer = Trainer(feature_map, features, filled - means.value, codes, folds)
+    return _learn(start, trainer, scores, costs_usd, expected)
 
 
 def fold_of(groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
@@ -184,76 +195,85 @@ def fold_of(groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
     _, group = np.unique(np.asarray(groups).astype(str), return_inverse=True)
     n_groups = int(group.max()) + 1
     if n_groups < n_folds:
-        return np.arange(len(group)) % n_folds
+        return np.arange(len(group)) % min(n_folds, len(group))
     return (np.random.default_rng(seed).permutation(n_groups) % n_folds)[group]
 
 
 def category_codes(categories: np.ndarray | None, n_prompts: int) -> np.ndarray:
-    """(n,) category numbers from 0, or all -1 when there is nothing to tell prompts apart by."""
+    """(n,) category numbers from 0, or all -1 when there are none."""
     if categories is None:
         return np.full(n_prompts, -1)
-    _, codes = np.unique(np.asarray(categories).astype(str), return_inverse=True)
-    return codes
+    return np.unique(np.asarray(categories).astype(str), return_inverse=True)[1]
 
 
-def fill_costs(costs_usd: np.ndarray, mean_usd: np.ndarray) -> np.ndarray:
-    """(n, m) costs with unknown cells set to the model's mean."""
-    return np.where(np.isfinite(costs_usd), costs_usd, mean_usd)
+def into_range(quality: np.ndarray) -> np.ndarray:
+    """Brings (n, m) expected scores into 0..1; a prompt's level moves first, so that differences last."""
+    over = np.maximum(quality.max(1, keepdims=True) - 1.0, 0.0)
+    return np.clip(quality - over, 0.0, 1.0)
 
 
-def prior_deviation(
-    prior: AbilityPrior, tasks: np.ndarray | None, difficulty: np.ndarray | None, n_prompts: int
-) -> np.ndarray:
-    """(n, m) prior quality on the prompts minus prior quality on a prompt of even task mixture."""
-    if tasks is None:
-        return np.zeros((n_prompts, len(prior.ability)))
-    even = _sigmoid(prior.ability.mean(1))
-    hard = 0.0 if difficulty is None else np.asarray(difficulty)[:, None]
-    return _sigmoid(np.asarray(tasks) @ prior.ability.T - hard) - even
+def _learn(
+    start: Pool, trainer: Trainer, scores: np.ndarray, costs_usd: np.ndarray, expected: np.ndarray | None
+) -> Pool:
+    """Adds the learned deviations to a pool of means."""
+    seen, folds = np.isfinite(scores), trainer.folds
+    held_out, prior_weight = trainer.out_of_fold(), np.zeros(len(LEARNERS))
+    if expected is not None:
+        deviation = (expected - start.prior_mean)[None].astype(held_out.dtype)
+        held_out, prior_weight = np.concatenate([held_out, deviation]), np.append(prior_weight, 1.0)
+    parts = find_parts(trainer.deviations, relevance(start.mean, start.cost.usable(start.cost.mean_usd)))
+    weigher = Weigher(held_out, trainer.deviations, seen, parts, folds, prior_weight)
+    deviations = weigher.out_of_fold()
+    trust = choose_shrink(
+        start.mean,
+        deviations,
+        start.cost.usable(start.cost.predict(trainer.mapped.linear)),
+        unbiased_scores(scores, seen, start.mean),
+        start.cost.usable(np.where(np.isfinite(costs_usd), costs_usd, start.cost.mean_usd)),
+    )
+    weights = weigher.solve()
+    names = (*LEARNERS, PRIOR)[: len(held_out)]
+    transforms = {
+        name: parts.transform(trust.shrink * weights.parts[:, i], weights.level[i]) for i, name in enumerate(names)
+    }
+    return replace(
+        start,
+        stack=Compiled(trainer.fit().fold(transforms), start.feature_map),
+        spread=np.maximum(trust.shrink * deviations.std(0), 0.01),
+        trust=trust,
+        weights={name: float(weights.parts[:, i].mean()) for i, name in enumerate(names)},
+        prior_transform=transforms.get(PRIOR, start.prior_transform),
+    )
 
 
-def _stack(
-    held_out: np.ndarray, target: np.ndarray, seen: np.ndarray, matter: np.ndarray, folds: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (k,) on all folds, and (n, m) deviations combined with weights that never saw the prompt's fold."""
-    grams, moments = normal_equations(held_out, target, seen, matter)
-    start = np.zeros(len(held_out))
-    doubt = WEIGHT_DOUBT / max(len(target), 1)
+def _means(
+    scores: np.ndarray | None, prior: AbilityPrior | None, expected: np.ndarray | None, n_models: int
+) -> tuple[Means, np.ndarray | None]:
+    """Mean per model over all fit prompts, and the scores with gaps filled.
 
-    def solve(rows: np.ndarray) -> np.ndarray:
-        return solve_weights(grams[rows].sum(0), moments[rows].sum(0), prior=start, strength=doubt)
-
-    deviations = np.zeros(target.shape)
-    for fold in range(int(folds.max()) + 1):
-        inside = folds == fold
-        deviations[inside] = np.tensordot(solve(~inside), held_out[:, inside], axes=1)
-    return solve(np.ones(len(folds), bool)), deviations
-
-
-def _means(scores: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean per model over all fit prompts, its standard error, and the scores with gaps filled."""
-    filled = fill_two_way(scores)
-    n_seen = seen.sum(0)
+    Means are pulled to the prior's (to the mean of the models without one) as far as their standard error says.
+    """
+    if expected is None or prior is None:
+        centre, centre_var = np.zeros(n_models), None
+    else:
+        centre = expected.mean(0)
+        centre_var = (centre * (1.0 - centre) * prior.se.mean(1)) ** 2 + 1e-4
+    if scores is None:
+        return Means(value=centre, se=np.sqrt(np.zeros(n_models) if centre_var is None else centre_var)), None
+    seen = np.isfinite(scores)
+    filled, n_seen = fill_two_way(scores), seen.sum(0)
     raw = filled.mean(0)
-    noise = np.where(seen, filled - raw, 0.0).std(0) * np.sqrt(len(scores) / np.maximum(n_seen, 1))
-    noise = np.where(n_seen > 1, np.maximum(noise, 0.02), 0.4)
-    error = noise / np.sqrt(np.maximum(n_seen, 1))
-    well = n_seen > 0
-    centre = float(np.average(raw[well], weights=1.0 / error[well] ** 2))
-    between = max(float(raw[well].var()) - float((error[well] ** 2).mean()), 0.0025)
-    keep = np.where(well, between / (between + error**2), 0.0)
-    return centre + keep * (raw - centre), np.sqrt(keep) * error + (1 - keep) * np.sqrt(between), filled
-
-
-def _prior_pool(feature_map: FeatureMap, cost: CostHead, prior: AbilityPrior, n_fit: int) -> Pool:
-    even = _sigmoid(prior.ability.mean(1))
-    slope = even * (1.0 - even)
-    n_models = len(even)
-    return Pool(
-        feature_map=feature_map, mean=even, mean_se=slope * prior.se.mean(1), spread=np.full(n_models, 0.02),
-        weights=np.zeros(len(LEARNERS)), names=LEARNERS, trust=Trust(0.0, 0.0, 0.0), learners=None, cost=cost,
-        prior=prior, prior_weight=1.0, n_fit=n_fit, n_scored=np.zeros(n_models, int),
-    )  # fmt: skip
+    noise = np.sqrt((np.where(seen, filled - raw, 0.0) ** 2).sum(0) / np.maximum(n_seen, 1))
+    error = np.where(n_seen > 1, np.maximum(noise, 0.02), 0.4) / np.sqrt(np.maximum(n_seen, 1))
+    known = n_seen > 0
+    trusted = 1.0 / error[known] ** 2
+    centre = centre + float(np.average((raw - centre)[known], weights=trusted))
+    if centre_var is None:
+        between = float((raw - centre)[known].var()) - float((error[known] ** 2).mean())
+        centre_var = np.full(n_models, max(between, 0.0025))
+    keep = np.where(known, centre_var / (centre_var + error**2), 0.0)
+    value = centre + keep * (raw - centre)
+    return Means(value=value, se=np.sqrt(keep * error**2 + np.where(known, 0.0, centre_var))), filled
 
 
 def _check(features: np.ndarray, scores: np.ndarray | None, costs_usd: np.ndarray, priors: AbilityPrior | None) -> None:
@@ -261,24 +281,11 @@ def _check(features: np.ndarray, scores: np.ndarray | None, costs_usd: np.ndarra
         raise InputError("features has 0 rows; expected at least one fit prompt. Check the recording's split column.")
     if scores is None and priors is None:
         raise InputError("scores is None and priors is None; expected one of them. Pass scores or an AbilityPrior.")
-    shape = costs_usd.shape if scores is None else np.shape(scores)
+    shape = costs_usd.shape if scores is None else scores.shape
     if len(shape) != 2 or shape[0] != len(features) or costs_usd.shape != shape:
         raise InputError(
             f"scores {shape!r} and costs_usd {costs_usd.shape!r} do not fit features {features.shape!r}; "
             "expected (n_prompts, n_models) for both. Pass arrays of the same prompts and models."
         )
-    if scores is not None and not np.isfinite(np.asarray(scores, float)).any():
+    if scores is not None and not np.isfinite(scores).any():
         raise InputError("scores holds no number; expected at least one. Pass scores=None with priors instead.")
-
-
-def _usable(costs: np.ndarray) -> np.ndarray:
-    """Costs with unknown models set to the dearest, so that an unknown cost never looks cheap."""
-    return np.where(np.isfinite(costs), costs, np.nanmax(costs) if np.isfinite(costs).any() else 0.0)
-
-
-def _floor(seen: np.ndarray) -> np.ndarray:
-    return np.full(seen.shape[1], 1e-3)
-
-
-def _sigmoid(logit: np.ndarray) -> np.ndarray:
-    return 1.0 / (1.0 + np.exp(-logit))

@@ -1,44 +1,52 @@
-"""Learners of one pool: each predicts score minus the model's mean; their weighted sum is the prediction.
+"""Learners of one pool: each predicts score minus the model's mean from a prompt's features.
 
-Every learner has a closed form, so the cross-validated predictions that fit the weights cost little more than one fit.
+All are closed-form, so the held-out predictions that weigh them against each other cost little more than one fit. All
+end in a linear map onto the models, so that the weighing folds into their tables and a prediction is one pass.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
 
-from omni.quality.features import FeatureMap, Mapped, solve_ridge
+from omni.quality.features import KERNELS, FeatureMap, Mapped, solve_ridge
 
 N_NEIGHBOURS = 64
 NEIGHBOUR_SOFTNESS = 0.1
 NEIGHBOUR_SHRINK = 3.0
 TABLE_SHRINK = 10.0
 """Prompts' worth of the model's mean in every table cell."""
+NGRAM_STRENGTH = 1.0
+KERNEL_STRENGTH = {"kernel_all": 10.0, "kernel_static": 3.0, "kernel_ngram": 3.0}
 DIFFICULTY_STRENGTH = 10.0
+CATEGORY_STRENGTH = 3.0
+CATEGORY_SHARPNESS = 8.0
 MAX_CATEGORIES = 40
-SIGNAL_DAMPING = 0.25
-
-
-class LinearSpec(NamedTuple):
-    """A ridge regression: in which space, how strong."""
-
-    name: str
-    space: str
-    strength: float
-
-
-LINEAR = (
-    LinearSpec("ridge_weak", "damped", 10.0),
-    LinearSpec("ridge_strong", "damped", 100.0),
-    LinearSpec("ngram_weak", "ngram", 1.0),
-    LinearSpec("ngram_strong", "ngram", 10.0),
-    LinearSpec("kernel_narrow", "kernel0", 10.0),
-    LinearSpec("kernel_wide", "kernel1", 1.0),
+CHUNK = 512
+LEARNERS = (
+    "ngram",
+    *(spec.name for spec in KERNELS),
+    "neighbours",
+    "clusters",
+    "category",
+    "category_sharp",
+    "difficulty",
 )
-LEARNERS = (*(spec.name for spec in LINEAR), "neighbours", "clusters_16", "clusters_64", "category", "difficulty")
+
+
+class Line(NamedTuple):
+    """A linear map with intercept."""
+
+    slope: np.ndarray
+    intercept: np.ndarray
+
+    def at(self, rows: np.ndarray) -> np.ndarray:
+        return rows @ self.slope + self.intercept
+
+    def onto(self, transform: np.ndarray) -> "Line":
+        """This map followed by `transform` (m, m)."""
+        return Line(self.slope @ transform, self.intercept @ transform)
 
 
 class Moments(NamedTuple):
@@ -54,93 +62,122 @@ class Moments(NamedTuple):
     def of(cls, x: np.ndarray, y: np.ndarray) -> "Moments":
         return cls(float(len(x)), x.sum(0), y.sum(0), x.T @ x, x.T @ y)
 
-    def minus(self, other: "Moments") -> "Moments":
-        return Moments(self.n - other.n, self.x - other.x, self.y - other.y, self.xx - other.xx, self.xy - other.xy)
+    def plus(self, other: "Moments", sign: float = 1.0) -> "Moments":
+        return Moments(
+            self.n + sign * other.n,
+            self.x + sign * other.x,
+            self.y + sign * other.y,
+            self.xx + sign * other.xx,
+            self.xy + sign * other.xy,
+        )
 
-    def solve(self, strength: float) -> tuple[np.ndarray, np.ndarray]:
-        """Ridge coefficients (d, m) and intercept (m,)."""
-        mean_x, mean_y = self.x / self.n, self.y / self.n
-        gram = self.xx - self.n * np.outer(mean_x, mean_x)
-        slope = solve_ridge(gram.astype(np.float64), self.xy - self.n * np.outer(mean_x, mean_y), strength)
-        return slope, mean_y - mean_x @ slope
+    def solve(self, strength: float) -> Line:
+        """The ridge regression."""
+        n = max(self.n, 1.0)
+        mean_x, mean_y = self.x / n, self.y / n
+        gram = (self.xx - n * np.outer(mean_x, mean_x)).astype(np.float64)
+        slope = solve_ridge(gram, (self.xy - n * np.outer(mean_x, mean_y)).astype(np.float64), strength)
+        return Line(slope, mean_y - mean_x @ slope)
 
 
-def total(parts: Sequence[Moments]) -> Moments:
-    return Moments(*(sum(column[1:], column[0]) for column in zip(*parts, strict=True)))
+class FoldMoments:
+    """Moments per fold, to solve a regression on all folds or on all but one."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, folds: np.ndarray) -> None:
+        """`x` (n, d), `y` (n, k), `folds` (n,) from 0."""
+        x, y = x.astype(np.float32, copy=False), y.astype(np.float32, copy=False)
+        self._parts = [Moments.of(x[folds == fold], y[folds == fold]) for fold in range(int(folds.max()) + 1)]
+        self._all = self._parts[0]
+        for part in self._parts[1:]:
+            self._all = self._all.plus(part)
+
+    def solve(self, strength: float, left_out: int | None = None) -> Line:
+        moments = self._all if left_out is None else self._all.plus(self._parts[left_out], -1.0)
+        return moments.solve(strength)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learners:
-    """All learners fitted on the same prompts."""
+    """Learners fitted on the same prompts; a name that is absent contributes nothing."""
 
-    slopes: dict[str, tuple[np.ndarray, np.ndarray]]
+    names: tuple[str, ...]
+    lines: Mapping[str, Line]
+    """ngram and kernels: features of that space to models."""
     near: np.ndarray
     near_values: np.ndarray
-    tables: tuple[np.ndarray, ...]
-    category_slope: tuple[np.ndarray, np.ndarray] | None
-    category_table: np.ndarray | None
-    difficulty_slope: tuple[np.ndarray, np.ndarray]
-    difficulty_scale: float
-    difficulty_curve: tuple[np.ndarray, np.ndarray]
+    cluster_table: np.ndarray
+    category_line: Line | None
+    category_tables: Mapping[str, np.ndarray]
+    ease_line: Line
+    ease_scale: float
+    ease_curve: Line
 
-    def predict(self, mapped: Mapped, spaces: dict[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
-        """(k, n, m): the deviation each of the named learners predicts."""
-        return np.stack([self._one(name, mapped, spaces) for name in names])
-
-    def _one(self, name: str, mapped: Mapped, spaces: dict[str, np.ndarray]) -> np.ndarray:
-        for spec in LINEAR:
+    def predict(self, name: str, mapped: Mapped, ngram: np.ndarray) -> np.ndarray:
+        """(n, m): the deviation one learner predicts."""
+        if name == "ngram":
+            return self.lines[name].at(ngram)
+        for index, spec in enumerate(KERNELS):
             if spec.name == name:
-                slope, intercept = self.slopes[name]
-                return spaces[spec.space] @ slope + intercept
+                return self.lines[name].at(mapped.kernels[index])
+        return self.predict_table(name, mapped.linear, mapped.near, mapped.cluster)
+
+    def predict_table(self, name: str, linear: np.ndarray, near: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+        """(n, m): a learner that is not a regression."""
         if name == "neighbours":
-            return neighbour_mean(self.near, self.near_values, mapped.near)
-        if name.startswith("clusters"):
-            index = LEARNERS.index(name) - LEARNERS.index("clusters_16")
-            return self.tables[index][mapped.clusters[index]]
-        if name == "category":
-            if self.category_slope is None or self.category_table is None:
-                return np.zeros((len(mapped.linear), self.near_values.shape[1]))
-            return category_shares(mapped.linear, self.category_slope) @ self.category_table
-        slope, intercept = self.difficulty_slope
-        ease = (mapped.linear @ slope + intercept)[:, 0] / self.difficulty_scale
-        curve, level = self.difficulty_curve
-        return ease_basis(ease) @ curve + level
+            return neighbour_mean(self.near, self.near_values, near)
+        if name == "clusters":
+            return self.cluster_table[cluster]
+        if name == "difficulty":
+            return self.ease_curve.at(ease_basis(self.ease_line.at(linear)[:, 0] / self.ease_scale))
+        if self.category_line is None:
+            return np.zeros((len(linear), self.near_values.shape[1]))
+        closeness = self.category_line.at(linear)
+        share = flat_shares(closeness) if name == "category" else sharp_shares(closeness)
+        return share @ self.category_tables[name]
+
+    def fold(self, transforms: Mapping[str, np.ndarray]) -> "Learners":
+        """The same learners, each followed by its (m, m) transform; those with none or a zero one are dropped."""
+        used = tuple(name for name in self.names if name in transforms and np.any(transforms[name]))
+        return replace(
+            self,
+            names=used,
+            lines={name: line.onto(transforms[name]) for name, line in self.lines.items() if name in used},
+            near_values=_onto(self.near_values, transforms, "neighbours").astype(np.float32),
+            cluster_table=_onto(self.cluster_table, transforms, "clusters"),
+            category_tables={n: _onto(t, transforms, n) for n, t in self.category_tables.items()},
+            ease_curve=self.ease_curve.onto(transforms["difficulty"]) if "difficulty" in used else self.ease_curve,
+        )
 
 
-def build_spaces(feature_map: FeatureMap, mapped: Mapped) -> dict[str, np.ndarray]:
-    """The matrices that the ridge regressions read."""
-    damped = mapped.linear.copy()
-    damped[:, feature_map.signals] *= SIGNAL_DAMPING
-    kernels = {f"kernel{i}": kernel for i, kernel in enumerate(mapped.kernels)}
-    return {"damped": damped, "ngram": mapped.linear[:, feature_map.ngram], **kernels}
+class Compiled:
+    """Folded learners behind one call; regressions read similarities directly, without whitening."""
 
+    __slots__ = ("_feature_map", "_kernel_lines", "_learners", "_ngram", "_tables")
 
-def category_shares(linear: np.ndarray, slope: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """(n, n_categories) shares that sum to 1, from a regression on category indicators."""
-    share = np.clip(linear @ slope[0] + slope[1], 0.0, None)
-    return share / np.maximum(share.sum(1, keepdims=True), 1e-9)
+    def __init__(self, learners: Learners, feature_map: FeatureMap) -> None:
+        self._learners, self._feature_map = learners, feature_map
+        self._kernel_lines = [
+            Line((feature_map.whiteners[i] @ line.slope).astype(np.float32), line.intercept) if line else None
+            for i, line in enumerate(learners.lines.get(spec.name) for spec in KERNELS)
+        ]
+        self._ngram = learners.lines.get("ngram")
+        self._tables = [name for name in learners.names if name not in learners.lines]
 
-
-def ease_basis(ease: np.ndarray) -> np.ndarray:
-    """(n,) standardised predicted ease -> (n, 4) smooth curve basis."""
-    bounded = np.clip(ease, -3.0, 3.0)
-    return np.stack(
-        [bounded, bounded**2 - 1.0, np.maximum(bounded - 1.0, 0.0), np.maximum(-bounded - 1.0, 0.0)], axis=1
-    )
-
-
-def neighbour_mean(near: np.ndarray, values: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """Similarity-weighted mean of the nearest prompts' deviations, shrunk to zero; (n, m)."""
-    out = np.zeros((len(query), values.shape[1]))
-    k = min(N_NEIGHBOURS, len(near))
-    for start in range(0, len(query), 512):
-        similarity = query[start : start + 512] @ near.T
-        chosen = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
-        close = np.take_along_axis(similarity, chosen, 1)
-        weight = np.exp((close - close.max(1, keepdims=True)) / NEIGHBOUR_SOFTNESS)
-        summed = np.matmul(weight[:, None, :], values[chosen])[:, 0]
-        out[start : start + 512] = summed / (weight.sum(1) + NEIGHBOUR_SHRINK)[:, None]
-    return out
+    def predict(self, linear: np.ndarray) -> np.ndarray:
+        """(n, d) linear features -> (n, m) deviations."""
+        feature_map, learners = self._feature_map, self._learners
+        out = np.zeros((len(linear), learners.near_values.shape[1]))
+        if any(self._kernel_lines):
+            for line, similarity in zip(self._kernel_lines, feature_map.similarities(linear), strict=True):
+                if line is not None:
+                    out += line.at(similarity)
+        if self._ngram is not None:
+            out += self._ngram.at(linear[:, feature_map.blocks["ngram"]])
+        near = feature_map.near(linear) if "neighbours" in self._tables else linear[:, :0]
+        cluster = feature_map.cluster(linear) if "clusters" in self._tables else np.zeros(len(linear), int)
+        for name in self._tables:
+            out += learners.predict_table(name, linear, near, cluster)
+        return out
 
 
 class Trainer:
@@ -148,123 +185,114 @@ class Trainer:
 
     def __init__(
         self,
-        mapped: Mapped,
-        spaces: dict[str, np.ndarray],
+        feature_map: FeatureMap,
+        features: np.ndarray,
         deviations: np.ndarray,
         codes: np.ndarray,
         folds: np.ndarray,
     ) -> None:
         """`deviations` (n, m) without gaps; `codes` (n,) category or -1 for all; `folds` (n,) from 0."""
-        self.mapped, self.spaces, self.deviations, self.folds = mapped, spaces, deviations, folds
-        self.n_categories = int(codes.max()) + 1 if len(codes) else 0
-        if not 2 <= self.n_categories <= MAX_CATEGORIES:
-            self.n_categories = 0
-        self.indicator = np.eye(self.n_categories)[codes] if self.n_categories else np.zeros((len(codes), 0))
+        self.mapped = mapped = feature_map.apply(features)
+        self.ngram = ngram = mapped.linear[:, feature_map.blocks["ngram"]]
+        self.deviations, self.folds = deviations, folds
+        n_categories = int(codes.max()) + 1
+        if not 2 <= n_categories <= MAX_CATEGORIES:
+            n_categories = 0
+        self.indicator = np.eye(n_categories)[codes] if n_categories else np.zeros((len(codes), 0))
         ease = deviations.mean(1, keepdims=True)
-        self.targets = np.hstack([deviations, ease, self.indicator]).astype(np.float32)
-        rows = [folds == fold for fold in range(int(folds.max()) + 1)]
-        sources = {"linear": mapped.linear, **spaces}
-        self.parts = {
-            name: [Moments.of(x[r].astype(np.float32), self.targets[r]) for r in rows] for name, x in sources.items()
-        }
-        self.totals = {name: total(parts) for name, parts in self.parts.items()}
-        self.ease = self._out_of_fold_ease(rows)
-
-    def _out_of_fold_ease(self, rows: list[np.ndarray]) -> np.ndarray:
-        out = np.zeros(len(self.folds))
-        for fold, inside in enumerate(rows):
-            slope, intercept = self._slope("linear", fold, DIFFICULTY_STRENGTH)
-            out[inside] = (self.mapped.linear[inside] @ slope + intercept)[:, self.n_models]
-        return out
+        self._linear = FoldMoments(mapped.linear, np.hstack([ease, self.indicator]), folds)
+        self._spaces = {"ngram": FoldMoments(ngram, deviations, folds)}
+        for spec, kernel in zip(KERNELS, mapped.kernels, strict=True):
+            self._spaces[spec.name] = FoldMoments(kernel, deviations, folds)
+        self.ease = np.zeros(len(folds))
+        for fold in range(self.n_folds):
+            rows = folds == fold
+            self.ease[rows] = self._linear.solve(DIFFICULTY_STRENGTH, fold).at(mapped.linear[rows])[:, 0]
 
     @property
-    def n_models(self) -> int:
-        return self.deviations.shape[1]
-
-    def _slope(self, space: str, left_out: int | None, strength: float) -> tuple[np.ndarray, np.ndarray]:
-        moments = self.totals[space]
-        if left_out is not None:
-            moments = moments.minus(self.parts[space][left_out])
-        return moments.solve(strength)
+    def n_folds(self) -> int:
+        return int(self.folds.max()) + 1
 
     def fit(self, left_out: int | None = None) -> Learners:
         """All learners on every fold but one (None = on all)."""
         keep = np.ones(len(self.folds), bool) if left_out is None else self.folds != left_out
-        m, values = self.n_models, self.deviations[keep]
-        slopes = {}
-        for spec in LINEAR:
-            slope, intercept = self._slope(spec.space, left_out, spec.strength)
-            slopes[spec.name] = (slope[:, :m], intercept[:m])
-        slope, intercept = self._slope("linear", left_out, DIFFICULTY_STRENGTH)
-        shares = self.indicator[keep]
+        values, member = self.deviations[keep], self.indicator[keep]
+        strengths = {"ngram": NGRAM_STRENGTH, **KERNEL_STRENGTH}
+        ease = self._linear.solve(DIFFICULTY_STRENGTH, left_out)
         scale = float(self.ease[keep].std()) or 1.0
-        curve = Moments.of(ease_basis(self.ease[keep] / scale), values).solve(0.05 * len(values))
+        category, tables = None, {}
+        if member.shape[1]:
+            whole = self._linear.solve(CATEGORY_STRENGTH, left_out)
+            category = Line(whole.slope[:, 1:], whole.intercept[1:])
+            table = member.T @ values / (member.sum(0)[:, None] + TABLE_SHRINK)
+            tables = {"category": table, "category_sharp": table}
         return Learners(
-            slopes=slopes,
+            names=LEARNERS,
+            lines={name: space.solve(strengths[name], left_out) for name, space in self._spaces.items()},
             near=self.mapped.near[keep],
             near_values=values.astype(np.float32),
-            tables=tuple(cell_means(labels[keep], values, int(labels.max()) + 1) for labels in self.mapped.clusters),
-            category_slope=(slope[:, m + 1 :], intercept[m + 1 :]) if self.n_categories else None,
-            category_table=shares.T @ values / (shares.sum(0)[:, None] + TABLE_SHRINK) if self.n_categories else None,
-            difficulty_slope=(slope[:, m : m + 1], intercept[m : m + 1]),
-            difficulty_scale=scale,
-            difficulty_curve=curve,
+            cluster_table=_cell_means(self.mapped.cluster[keep], values, int(self.mapped.cluster.max()) + 1),
+            category_line=category,
+            category_tables=tables,
+            ease_line=Line(ease.slope[:, :1], ease.intercept[:1]),
+            ease_scale=scale,
+            ease_curve=Moments.of(ease_basis(self.ease[keep] / scale), values).solve(0.05 * len(values)),
         )
 
-    def out_of_fold(self, names: Sequence[str]) -> np.ndarray:
-        """(k, n, m): each prompt predicted by learners that never saw its fold."""
-        out = np.zeros((len(names), *self.deviations.shape))
-        for fold in range(int(self.folds.max()) + 1):
-            inside = self.folds == fold
-            spaces = {name: x[inside] for name, x in self.spaces.items()}
-            out[:, inside] = self.fit(fold).predict(take(self.mapped, inside), spaces, names)
+    def out_of_fold(self) -> np.ndarray:
+        """(k, n, m) in the order of `LEARNERS`: each prompt predicted by learners that never saw its fold."""
+        out = np.zeros((len(LEARNERS), *self.deviations.shape), dtype=np.float32)
+        for fold in range(self.n_folds):
+            rows = self.folds == fold
+            mapped = Mapped(
+                self.mapped.linear[rows],
+                tuple(kernel[rows] for kernel in self.mapped.kernels),
+                self.mapped.near[rows],
+                self.mapped.cluster[rows],
+            )
+            learners = self.fit(fold)
+            for index, name in enumerate(LEARNERS):
+                out[index, rows] = learners.predict(name, mapped, self.ngram[rows])
         return out
 
 
-def take(mapped: Mapped, rows: np.ndarray) -> Mapped:
-    """The chosen prompts of `mapped`."""
-    return Mapped(
-        mapped.linear[rows],
-        tuple(kernel[rows] for kernel in mapped.kernels),
-        mapped.near[rows],
-        tuple(labels[rows] for labels in mapped.clusters),
-    )
+def flat_shares(closeness: np.ndarray) -> np.ndarray:
+    """(n, c) regression on category indicators -> shares that sum to 1, close to the regression."""
+    share = np.clip(closeness, 0.0, None)
+    return share / np.maximum(share.sum(1, keepdims=True), 1e-9)
 
 
-def cell_means(labels: np.ndarray, values: np.ndarray, n_cells: int) -> np.ndarray:
-    """(n_cells, m) mean deviation per cell, shrunk to zero."""
+def sharp_shares(closeness: np.ndarray) -> np.ndarray:
+    """(n, c) -> shares that sum to 1, mostly on the closest category."""
+    share = np.exp(CATEGORY_SHARPNESS * (closeness - closeness.max(1, keepdims=True)))
+    return share / share.sum(1, keepdims=True)
+
+
+def ease_basis(ease: np.ndarray) -> np.ndarray:
+    """(n,) standardised predicted ease -> (n, 4) basis of a smooth curve."""
+    z = np.clip(ease, -3.0, 3.0)
+    return np.stack([z, z**2 - 1.0, np.maximum(z - 1.0, 0.0), np.maximum(-z - 1.0, 0.0)], axis=1)
+
+
+def neighbour_mean(near: np.ndarray, values: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """(n, m) similarity-weighted mean of the nearest prompts' values, shrunk to zero."""
+    out = np.zeros((len(query), values.shape[1]))
+    k = min(N_NEIGHBOURS, len(near))
+    for start in range(0, len(query), CHUNK):
+        similarity = query[start : start + CHUNK] @ near.T
+        chosen = np.argpartition(similarity, len(near) - k, axis=1)[:, len(near) - k :]
+        close = np.take_along_axis(similarity, chosen, 1)
+        weight = np.exp((close - close.max(1, keepdims=True)) / NEIGHBOUR_SOFTNESS)
+        summed = np.matmul(weight[:, None, :], values[chosen])[:, 0]
+        out[start : start + CHUNK] = summed / (weight.sum(1) + NEIGHBOUR_SHRINK)[:, None]
+    return out
+
+
+def _cell_means(labels: np.ndarray, values: np.ndarray, n_cells: int) -> np.ndarray:
     onto = np.zeros((n_cells, values.shape[1]))
     np.add.at(onto, labels, values)
     return onto / (np.bincount(labels, minlength=n_cells)[:, None] + TABLE_SHRINK)
 
 
-def normal_equations(
-    predictions: np.ndarray, target: np.ndarray, seen: np.ndarray, relevance: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Per prompt: (n, k, k) and (n, k) of the regression on differences between models.
-
-    Args:
-        predictions: (k, n, m) deviations by learner.
-        target: (n, m) true deviations; anything where not `seen`.
-        seen: (n, m) bool, cells with a score.
-        relevance: (m,) weight of each model, 0..1.
-    """
-    weight = seen * relevance
-    share = weight / np.maximum(weight.sum(1, keepdims=True), 1e-12)
-    centred = predictions - (predictions * share).sum(2, keepdims=True)
-    goal = np.where(seen, target, 0.0)
-    goal = goal - (goal * share).sum(1, keepdims=True)
-    left = np.moveaxis(centred * np.sqrt(weight), 0, 1)
-    right = goal * np.sqrt(weight)
-    return left @ np.swapaxes(left, 1, 2), (left @ right[:, :, None])[:, :, 0]
-
-
-def solve_weights(gram: np.ndarray, moment: np.ndarray, *, prior: np.ndarray, strength: float) -> np.ndarray:
-    """Non-negative weights (k,) that minimise the squared error plus `strength` x distance to `prior`."""
-    size = float(np.trace(gram)) / len(moment)
-    if size <= 0.0:
-        return prior.copy()
-    ridge = gram + (strength + 1e-8) * size * np.eye(len(moment))
-    factor = np.linalg.cholesky(ridge)
-    weights, _ = nnls(factor.T, np.linalg.solve(factor, moment + strength * size * prior))
-    return weights
+def _onto(table: np.ndarray, transforms: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    return table @ transforms[name] if name in transforms else table
