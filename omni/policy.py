@@ -115,7 +115,7 @@ def exclude(
         limit = f"${preferences.max_cost_usd:g}"
         sieve.remove(np.isnan(cost_usd), Reason.COST_UNKNOWN, f"has no known price to hold against {limit}")
         dear = cost_usd > preferences.max_cost_usd
-        sieve.remove(dear, Reason.OVER_MAX_COST, f"expected cost ${{}} is over {limit}", cost_usd)
+        sieve.remove(dear, Reason.OVER_MAX_COST, f"expected cost ${{}} is over {limit}", cost_usd.tolist())
     return sieve.kept, tuple(sieve.excluded)
 
 
@@ -129,7 +129,7 @@ class _Sieve:
 
     def remove(self, bad: np.ndarray, reason: Reason, detail: str, values: Sequence[object] | None = None) -> None:
         """Removes the rows of `bad`; `{}` in `detail` shows a row's own value."""
-        for row in np.flatnonzero(bad & self.kept):
+        for row in np.flatnonzero(bad & self.kept).tolist():
             shown = detail if values is None else detail.format(_shown(values[row]))
             self.excluded.append(Exclusion(model_id=self.facts.model_ids[row], reason=reason, detail=shown))
         self.kept &= ~bad

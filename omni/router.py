@@ -1,9 +1,7 @@
 """From a conversation to a decision: read, estimate, filter, choose."""
 
 import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import lru_cache
 
 import numpy as np
@@ -12,7 +10,7 @@ from omni.catalog import Catalog, load_catalog
 from omni.errors import InputError, NoModelAvailable
 from omni.policy import PRESETS, candidate_facts, exclude, utilities
 from omni.quality.abilities import TASKS
-from omni.quality.live import Estimate, LiveQuality, gain_se
+from omni.quality.live import QUALITY_PARTS, Estimate, LiveQuality, gain_se
 from omni.reading import Reader, load_reader
 from omni.types import (
     Conversation,
@@ -30,6 +28,8 @@ from omni.types import (
 MAX_PROMPT_CHARS = 4_000_000
 """About a million tokens: more than any window in the catalog."""
 TYPICAL_INPUT_TOKENS = 200
+BATCH = 256
+"""Prompts worked out side by side; more would only take more memory."""
 
 
 class Router:
@@ -65,72 +65,117 @@ class Router:
             NoModelAvailable: every model was excluded.
         """
         _check(conversation)
-        return self._decide(conversation, self.reader.read(conversation), preferences or Preferences(), served)
+        profile = self.reader.read(conversation)
+        return self._decide([conversation], [profile], preferences or Preferences(), served)[0]
 
     def route_batch(
         self, conversations: Sequence[Conversation], preferences: Preferences | None = None
     ) -> list[Decision]:
-        """The same decisions as `route`, one per conversation; reading is shared between them, so it is faster."""
+        """The same decisions as `route`, one per conversation, faster: they are worked out side by side."""
         for conversation in conversations:
             _check(conversation)
-        wishes = preferences or Preferences()
-        profiles = self.reader.read_batch(conversations)
-        return [self._decide(c, p, wishes, None) for c, p in zip(conversations, profiles, strict=True)]
+        decisions: list[Decision] = []
+        for start in range(0, len(conversations), BATCH):
+            chunk = conversations[start : start + BATCH]
+            decisions += self._decide(chunk, self.reader.read_batch(chunk), preferences or Preferences(), None)
+        return decisions
 
     def _decide(
         self,
-        conversation: Conversation,
-        profile: PromptProfile,
+        conversations: Sequence[Conversation],
+        profiles: Sequence[PromptProfile],
         preferences: Preferences,
         served: frozenset[str] | None,
-    ) -> Decision:
+    ) -> list[Decision]:
         weights = preferences.weights or PRESETS[preferences.preset]
-        estimate = self.quality.estimate(profile)
-        kept, excluded = exclude(self.facts, profile, preferences, estimate.cost_usd, served)
-        if not kept.any():
-            raise NoModelAvailable(_nobody_left(excluded))
-        reference = next(row for row in self._reference_order(weights) if kept[row])
-        scores = self._ranked(estimate, kept, reference, weights, profile.input_tokens)
-        return Decision(
-            decision_id=_decision_id(conversation, preferences, served, self.catalog.version, self.parameters_version),
-            catalog_version=self.catalog.version,
-            parameters_version=self.parameters_version,
-            profile=profile,
-            preferences=preferences,
-            weights=weights,
-            reference_model_id=self.facts.model_ids[reference],
-            scores=scores,
-            excluded=excluded,
-        )
+        estimate = self.quality.estimate(profiles)
+        filtered = [
+            exclude(self.facts, profile, preferences, cost, served)
+            for profile, cost in zip(profiles, estimate.cost_usd, strict=True)
+        ]
+        order = self._reference_order(weights)
+        references = np.array([[_first_kept(order, kept, excluded)] for kept, excluded in filtered])
+        tables = self._ranked(estimate, np.array([kept for kept, _ in filtered]), references, weights, profiles)
+        served_ids = None if served is None else sorted(served)
+        return [
+            Decision(
+                decision_id=_decision_id(
+                    conversation, preferences, served_ids, self.catalog.version, self.parameters_version
+                ),
+                catalog_version=self.catalog.version,
+                parameters_version=self.parameters_version,
+                profile=profile,
+                preferences=preferences,
+                weights=weights,
+                reference_model_id=self.facts.model_ids[reference],
+                scores=table,
+                excluded=excluded,
+            )
+            for conversation, profile, (_, excluded), reference, table in zip(
+                conversations, profiles, filtered, references[:, 0].tolist(), tables, strict=True
+            )
+        ]
 
     def _ranked(
-        self, estimate: Estimate, kept: np.ndarray, reference: int, weights: Weights, input_tokens: int
-    ) -> ScoreTable:
-        parts = _parts(estimate, reference, weights)
-        rows = np.flatnonzero(kept)
+        self,
+        estimate: Estimate,
+        kept: np.ndarray,
+        references: np.ndarray,
+        weights: Weights,
+        profiles: Sequence[PromptProfile],
+    ) -> list[ScoreTable]:
+        parts = utilities(
+            estimate.quality,
+            gain_se(estimate.quality_se, references),
+            estimate.cost_usd,
+            estimate.latency_s,
+            weights,
+            np.take_along_axis(estimate.cost_usd, references, axis=1),
+        )
+        utility = np.where(kept, sum(parts.values()), -np.inf)
         # Model ids are in order, and a stable sort keeps that order among equals.
-        rows = rows[np.argsort(-sum(parts.values())[rows], kind="stable")]
-        ids = self.facts.model_ids
+        orders = np.argsort(-utility, axis=1, kind="stable")
+        columns = np.stack(
+            [
+                *parts.values(),
+                *estimate.quality_parts,
+                estimate.quality_se,
+                estimate.cost_usd,
+                estimate.latency_s,
+                estimate.output_tokens,
+            ],
+            axis=1,
+        )
+        counts = np.count_nonzero(kept, axis=1).tolist()
+        return [
+            self._score_table(columns[row][:, orders[row, : counts[row]]], orders[row, : counts[row]], tuple(parts), p)
+            for row, p in enumerate(profiles)
+        ]
+
+    def _score_table(
+        self, columns: np.ndarray, order: np.ndarray, part_names: tuple[str, ...], profile: PromptProfile
+    ) -> ScoreTable:
+        n_parts, n_quality = len(part_names), len(QUALITY_PARTS)
+        quality_se, cost_usd, latency_s, output_tokens = columns[n_parts + n_quality :]
         return ScoreTable(
-            model_ids=tuple(ids[row] for row in rows.tolist()),
-            parts={name: values[rows] for name, values in parts.items()},
-            quality_parts={name: values[rows] for name, values in estimate.quality_parts.items()},
-            quality_se=estimate.quality_se[rows],
-            cost_usd=estimate.cost_usd[rows],
-            cost_listed=self.quality.cost_listed[rows],
-            latency_s=estimate.latency_s[rows],
-            latency_published=self.quality.latency_published[rows],
-            input_tokens=input_tokens,
-            output_tokens=estimate.output_tokens[rows],
+            model_ids=tuple(map(self.facts.model_ids.__getitem__, order.tolist())),
+            parts=dict(zip(part_names, columns[:n_parts], strict=True)),
+            quality_parts=dict(zip(QUALITY_PARTS, columns[n_parts : n_parts + n_quality], strict=True)),
+            quality_se=quality_se,
+            cost_usd=cost_usd,
+            cost_listed=self.quality.cost_listed[order],
+            latency_s=latency_s,
+            latency_published=self.quality.latency_published[order],
+            input_tokens=profile.input_tokens,
+            output_tokens=output_tokens,
         )
 
     def _rank_on_typical_prompt(self, weights: Weights) -> tuple[int, ...]:
         """All models, best first on an average prompt: the one fixed model a person with these weights would take."""
-        estimate = self.quality.estimate(typical_profile())
-        parts = utilities(
-            estimate.quality, np.zeros(len(estimate.quality)), estimate.cost_usd, estimate.latency_s, weights, np.inf
-        )
-        return tuple(np.argsort(-sum(parts.values()), kind="stable").tolist())
+        estimate = self.quality.estimate([typical_profile()])
+        no_doubt = np.zeros_like(estimate.quality)
+        parts = utilities(estimate.quality, no_doubt, estimate.cost_usd, estimate.latency_s, weights, np.inf)
+        return tuple(np.argsort(-np.sum(list(parts.values()), axis=0)[0], kind="stable").tolist())
 
 
 def load_router() -> Router:
@@ -158,10 +203,11 @@ def typical_profile() -> PromptProfile:
     )
 
 
-def _parts(estimate: Estimate, reference: int, weights: Weights) -> dict[str, np.ndarray]:
-    doubt = gain_se(estimate.quality_se, reference)
-    reference_cost = estimate.cost_usd[reference]
-    return utilities(estimate.quality, doubt, estimate.cost_usd, estimate.latency_s, weights, reference_cost)
+def _first_kept(order: Sequence[int], kept: np.ndarray, excluded: Sequence[Exclusion]) -> int:
+    row = next((row for row in order if kept[row]), None)
+    if row is None:
+        raise NoModelAvailable(_nobody_left(excluded))
+    return row
 
 
 def _check(conversation: Conversation) -> None:
@@ -183,7 +229,8 @@ def _nobody_left(excluded: Sequence[Exclusion]) -> str:
 
 
 def _decision_id(
-    conversation: Conversation, preferences: Preferences, served: frozenset[str] | None, *versions: str
+    conversation: Conversation, preferences: Preferences, served_ids: list[str] | None, *versions: str
 ) -> str:
-    basis = [asdict(conversation), asdict(preferences), None if served is None else sorted(served), *versions]
-    return hashlib.sha256(json.dumps(basis, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    # Frozen dataclasses of plain values: their repr names every field, and costs less than a JSON document.
+    basis = repr((conversation, preferences, served_ids, versions))
+    return hashlib.sha256(basis.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from omni.types import ModelCard, PromptProfile, Task
+from omni.types import ModelCard, Task
 
 OUTPUT_TOKENS: Mapping[Task, float] = {
     Task.CODE: 600,
@@ -28,9 +28,14 @@ REASONING_FACTOR = 2.5
 FIRST_TOKEN_FALLBACK_S = 1.0
 
 
-def expected_output_tokens(profile: PromptProfile, reasons: np.ndarray) -> np.ndarray:
-    """Billed output tokens (n_models,) for an answer to the prompt; `reasons` is a bool column of reasoning models."""
-    visible = sum(share * OUTPUT_TOKENS[task] for task, share in profile.tasks.items())
+def expected_output_tokens(shares: np.ndarray, reasons: np.ndarray) -> np.ndarray:
+    """Billed output tokens (n_prompts, n_models) of an answer.
+
+    Args:
+        shares: (n_prompts, n_tasks) task mixtures, columns in the order of `Task`.
+        reasons: (n_models,) bool, reasoning models.
+    """
+    visible = (shares * np.array([OUTPUT_TOKENS[task] for task in Task])).sum(axis=1, keepdims=True)
     return visible * np.where(reasons, REASONING_FACTOR, 1.0)
 
 
