@@ -12,7 +12,7 @@ from omni.errors import RecordingError
 from omni.recording_mix import SHARED_GROUP
 from omni.recording_split import join_groups, split_rows, text_key
 
-MIN_COVERAGE = 0.75
+MIN_COVERAGE = 0.98
 """A model that answered less of a source is left out: its mean would be over other prompts than the others'."""
 _FIGURES = ("score", "output_chars", "input_tokens", "output_tokens", "latency_s")
 
