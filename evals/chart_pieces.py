@@ -12,6 +12,8 @@ from evals.results import PolicySummary, ReplayResult
 Triple = tuple[float | None, float | None, float | None]
 """A figure and its 95 % interval: (middle, lo, hi)."""
 N_LABELS = 5
+_WIDE = ("mixture", "random", "cheapest")
+"""Policies that reach down to the weakest models."""
 FAR_APART = 0.13
 """Least distance between two names, as a share of the axis."""
 AXIS: Mapping[str, Any] = {
@@ -169,18 +171,26 @@ def low_end(figure: Any) -> float:
 
 
 def frame_of(result: ReplayResult) -> Frame | None:
-    """The part of the cost-quality plane where policies, the oracle and the best single model are."""
+    """The part of the cost-quality plane where routers, the oracle and the best single model are."""
     table = result.points[result.points["cost_usd_per_1k"].gt(0) & result.points["quality"].notna()]
-    table = table[~table["policy"].astype(str).str.startswith("single:")]
+    name = table["policy"].astype(str)
+    table = table[~name.str.startswith("single:") & ~name.isin(_WIDE)]
     if table.empty:
         return None
-    lo, hi = 100 * table["lo"].fillna(table["quality"]).min(), 100 * table["hi"].fillna(table["quality"]).max()
+    headline = table[table["is_headline"].astype(bool)]
+    lo = 100 * min(table["quality"].min(), headline["lo"].fillna(1.0).min())
+    hi = 100 * max(table["quality"].max(), headline["hi"].fillna(0.0).max())
     margin = max(1.0, 0.05 * (hi - lo))
     cost_lo = float(table["cost_usd_per_1k"].min()) / 1.5
     singles = result.singles[result.singles["cost_usd_per_1k"].notna() & result.singles["quality"].notna()]
-    cost_hi = max(float(table["cost_usd_per_1k"].max()), float(singles["cost_usd_per_1k"].max())) * 1.5
+    cost_hi = max(float(table["cost_usd_per_1k"].max()), float(singles["cost_usd_per_1k"].max())) * 1.3
     outside = (100 * singles["quality"] < lo - margin) | (singles["cost_usd_per_1k"] < cost_lo)
-    return Frame(lo - margin, min(hi + margin, 101.0), cost_lo, cost_hi, int(outside.sum()))
+    return Frame(max(lo - margin, -1.0), min(hi + margin, 101.0), cost_lo, cost_hi, int(outside.sum()))
+
+
+def log_step(lo: float, hi: float) -> str | int:
+    """Ticks of a logarithmic axis that fit a phone: 1, 2, 5 over up to two decades, else every decade."""
+    return "D2" if math.log10(hi / lo) <= 2.1 else 1
 
 
 def spread_labels(table: pd.DataFrame, x: str, *, log_x: bool) -> list[str]:

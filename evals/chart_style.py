@@ -95,7 +95,7 @@ def is_known(value: float | None) -> bool:
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A share 0..1 as "71.3 %"; a dash when unknown."""
-    return DASH if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
+    return DASH if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %".replace("-", "−")
 
 
 def points(value: float | None, digits: int = 1) -> str:

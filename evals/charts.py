@@ -249,7 +249,8 @@ def _frame(figure: go.Figure, result: ReplayResult, *, log_cost: bool) -> None:
         return
     figure.update_yaxes(range=[frame.quality_lo, frame.quality_hi])
     if log_cost:
-        figure.update_xaxes(range=[math.log10(frame.cost_lo), math.log10(frame.cost_hi)])
+        step = pieces.log_step(frame.cost_lo, frame.cost_hi)
+        figure.update_xaxes(range=[math.log10(frame.cost_lo), math.log10(frame.cost_hi)], dtick=step)
     if frame.n_outside:
         figure.add_annotation(
             text=f"{frame.n_outside} weaker or cheaper models outside", showarrow=False, x=1, xref="paper",

@@ -20,10 +20,11 @@ CSS = """
 .bench-verdict{border:1px solid var(--border-color-primary);border-left:4px solid #d55e00;border-radius:8px;
 padding:14px 16px;background:var(--block-background-fill);color:var(--body-text-color)}
 .bench-verdict p{margin:0 0 12px;font-size:16px;line-height:1.5;max-width:76em}
-.bench-tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(118px,1fr));gap:10px 14px}
+.bench-tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(100px,1fr));gap:10px 14px}
 .bench-tile{display:flex;flex-direction:column;font-variant-numeric:tabular-nums}
 .bench-tile b{font-size:19px;line-height:1.3}
 .bench-tile span{font-size:13px}.bench-tile small{font-size:12px;color:var(--body-text-color-subdued);min-height:1em}
+.bench-words{border-radius:0!important}
 .bench-empty{border:1px dashed var(--border-color-primary);border-radius:8px;padding:14px 16px;
 color:var(--body-text-color)}
 .bench-empty ol{margin:6px 0 0;padding-left:20px;line-height:1.6}
@@ -68,7 +69,7 @@ def build_benchmark_tab(store: Store | None) -> None:
     runs = BenchRuns(store)
     with gr.Column(elem_id="benchmark"):
         gr.HTML(f"<style>{CSS}</style>", padding=False)
-        gr.Markdown(text.INTRO, elem_id="bench-intro")
+        _words(text.INTRO)
         setup = _build_setup()
         results = _build_results(runs)
         shown = [setup.progress, setup.replay, setup.stop, *results]
@@ -84,7 +85,7 @@ def _build_setup() -> Setup:
             recording = gr.Dropdown(
                 titles, value=on.default_recording(names), label=text.RECORDING, elem_id="bench-recording"
             )
-            facts = gr.Markdown(elem_id="bench-facts")
+            facts = _words(elem_id="bench-facts")
         with gr.Column(scale=4, min_width=300):
             policies = gr.CheckboxGroup(
                 [(style.label_of(name), name) for name in policy_names() if name not in views.CONTROLS],
@@ -109,7 +110,7 @@ def _build_results(runs: BenchRuns) -> Results:
     verdict = gr.HTML(views.empty_html(), elem_id="bench-verdict", padding=False)
     with gr.Column(visible=False) as box, gr.Tabs(selected="gain", elem_id="bench-tabs") as tabs:
         with gr.Tab(text.TAB_GAIN, id="gain") as tab:
-            gr.Markdown(text.CAPTION_GAIN)
+            _words(text.CAPTION_GAIN)
             gain = _plot("bench-gain")
         _when_selected(tab, runs, on.on_gain, [key], gain)
         _build_cost(runs, key)
@@ -119,7 +120,7 @@ def _build_results(runs: BenchRuns) -> Results:
             ("calibration", text.TAB_CALIBRATION, text.CAPTION_CALIBRATION, on.on_calibration),
         ):
             with gr.Tab(title, id=name) as tab:
-                gr.Markdown(caption)
+                _words(caption)
                 plot = _plot(f"bench-{name}")
             _when_selected(tab, runs, handler, [key], plot)
         destinations_of = _build_destinations(runs, key)
@@ -130,7 +131,7 @@ def _build_results(runs: BenchRuns) -> Results:
 
 def _build_cost(runs: BenchRuns, key: gr.State) -> None:
     with gr.Tab(text.TAB_COST, id="cost") as tab:
-        gr.Markdown(text.CAPTION_COST)
+        _words(text.CAPTION_COST)
         scale = gr.Radio([text.LOG, text.LINEAR], value=text.LOG, label=text.COST_SCALE, elem_id="bench-scale")
         plot = _plot("bench-cost")
     _when_selected(tab, runs, on.on_cost, [key, scale], plot)
@@ -139,7 +140,7 @@ def _build_cost(runs: BenchRuns, key: gr.State) -> None:
 
 def _build_destinations(runs: BenchRuns, key: gr.State) -> gr.Dropdown:
     with gr.Tab(text.TAB_DESTINATIONS, id="destinations") as tab:
-        gr.Markdown(text.CAPTION_DESTINATIONS)
+        _words(text.CAPTION_DESTINATIONS)
         chosen = gr.Dropdown(
             [(text.ALL_POLICIES, "")], value="", label=text.DESTINATIONS_OF, elem_id="bench-destinations-of"
         )
@@ -153,10 +154,10 @@ def _build_destinations(runs: BenchRuns, key: gr.State) -> gr.Dropdown:
 
 def _build_figures(runs: BenchRuns, key: gr.State) -> None:
     with gr.Tab(text.TAB_FIGURES, id="figures") as tab:
-        gr.Markdown(text.CAPTION_FIGURES)
+        _words(text.CAPTION_FIGURES)
         table = _table("bench-figures")
         with gr.Accordion(text.GLOSSARY_TITLE, open=False):
-            gr.Markdown(text.GLOSSARY)
+            _words(text.GLOSSARY)
         with gr.Row():
             downloads = [
                 gr.DownloadButton(label, interactive=False, size="sm", min_width=130, elem_id=f"bench-download-{at}")
@@ -170,7 +171,7 @@ def _build_figures(runs: BenchRuns, key: gr.State) -> None:
 def _build_misses(runs: BenchRuns, key: gr.State) -> gr.Dropdown:
     with gr.Tab(text.TAB_MISSES, id="misses") as tab:
         chosen = gr.Dropdown([], label=text.MISSES_OF, elem_id="bench-misses-of")
-        caption = gr.Markdown(elem_id="bench-misses-caption")
+        caption = _words(elem_id="bench-misses-caption")
         table = _table("bench-misses")
     _when_selected(tab, runs, on.on_misses, [key, chosen], [caption, table])
     chosen.input(
@@ -181,7 +182,7 @@ def _build_misses(runs: BenchRuns, key: gr.State) -> gr.Dropdown:
 
 def _build_earlier(runs: BenchRuns, shown: list[Any]) -> None:
     with gr.Accordion(text.TAB_EARLIER, open=False, elem_id="bench-earlier") as earlier:
-        caption = gr.Markdown(text.NO_STORE if runs.store is None else text.CAPTION_EARLIER)
+        caption = _words(text.NO_STORE if runs.store is None else text.CAPTION_EARLIER)
         picked = gr.Dropdown(
             [], multiselect=True, max_choices=2, label=text.EARLIER_PICK, elem_id="bench-picked", filterable=True
         )
@@ -190,7 +191,7 @@ def _build_earlier(runs: BenchRuns, shown: list[Any]) -> None:
             compare = gr.Button(text.COMPARE, elem_id="bench-compare", min_width=100)
             refresh = gr.Button(text.REFRESH, elem_id="bench-refresh", min_width=100)
         with gr.Column(visible=False) as box:
-            compared = gr.Markdown(elem_id="bench-compared")
+            compared = _words(elem_id="bench-compared")
             plot = _plot("bench-comparison")
             table = _table("bench-comparison-table")
     gr.on(
@@ -234,6 +235,10 @@ def _wire_setup(runs: BenchRuns, setup: Setup, shown: list[Any]) -> None:
 def _when_selected(tab: gr.Tab, runs: BenchRuns, handler: Any, inputs: list[Any], outputs: Any) -> None:
     """Draws a tab when it is opened: sixteen pictures at once would take seconds."""
     tab.select(on.bind(handler, runs), inputs, outputs, show_progress="hidden", api_visibility="private")
+
+
+def _words(value: str = "", *, elem_id: str | None = None) -> gr.Markdown:
+    return gr.Markdown(value, elem_id=elem_id, elem_classes="bench-words")
 
 
 def _plot(elem_id: str) -> gr.Plot:

@@ -319,7 +319,7 @@ def _range(interval: Interval | None) -> str:
 
 
 def _percents(interval: Interval | None) -> str:
-    return "" if interval is None else f"{100 * interval.lo:.0f} to {100 * interval.hi:.0f} %"
+    return "" if interval is None else f"{100 * interval.lo:.0f} to {100 * interval.hi:.0f} %".replace("-", "−")
 
 
 def _p_value(value: float | None) -> str:
