@@ -18,17 +18,17 @@ CLIP_SD = 4.0
 
 
 class KernelSpec(NamedTuple):
-    """Similarity to landmark prompts, exp(-width x squared distance / its median)."""
+    """Similarity to landmark prompts, exp(-width x squared distance / its median), in some blocks of the features."""
 
     name: str
-    block: str
+    blocks: tuple[str, ...]
     width: float
 
 
 KERNELS = (
-    KernelSpec("kernel_all", "all", 2.0),
-    KernelSpec("kernel_static", "static", 1.0),
-    KernelSpec("kernel_ngram", "ngram", 0.7),
+    KernelSpec("kernel_all", ("static", "ngram", "signals"), 2.0),
+    KernelSpec("kernel_static", ("static",), 1.0),
+    KernelSpec("kernel_ngram", ("ngram",), 0.7),
 )
 
 
@@ -54,11 +54,17 @@ class FeatureMap:
     clip: np.ndarray
     """(d,) largest absolute value after scaling; infinite for embeddings."""
     blocks: dict[str, slice]
-    landmarks: np.ndarray
+    """Columns of each block; features of another layout are one block of signals."""
+    landmarks: dict[str, np.ndarray]
+    """Per block (d_block, k): the landmark prompts, transposed."""
+    landmark_norms: dict[str, np.ndarray]
+    """Per block (k,) squared norms."""
     exponents: tuple[float, ...]
     whiteners: tuple[np.ndarray, ...]
     projection: np.ndarray
     centroids: np.ndarray
+    """(d, n_clusters)"""
+    centroid_norms: np.ndarray
 
     def linear(self, features: np.ndarray) -> np.ndarray:
         """(n, d) raw features -> (n, d) centred, scaled, clipped; an unknown value (NaN) becomes the centre."""
@@ -70,18 +76,26 @@ class FeatureMap:
         short = linear @ self.projection
         return short / np.maximum(np.linalg.norm(short, axis=1, keepdims=True), 1e-9)
 
+    @property
+    def ngram(self) -> slice:
+        """Columns of the n-gram directions, or all columns where the layout has none."""
+        return self.blocks.get("ngram", slice(None))
+
     def similarities(self, linear: np.ndarray) -> list[np.ndarray]:
-        """(n, d) linear -> per kernel (n, n_landmarks), not whitened."""
-        out = []
-        for spec, exponent in zip(KERNELS, self.exponents, strict=True):
-            columns = self.blocks[spec.block]
-            out.append(np.exp(-exponent * squared_distance(linear[:, columns], self.landmarks[:, columns])))
-        return out
+        """(n, d) linear -> per kernel (n, k), not whitened."""
+        distance = {}
+        for name, columns in self.blocks.items():
+            part = linear[:, columns]
+            norms = np.einsum("nd,nd->n", part, part)[:, None] + self.landmark_norms[name]
+            distance[name] = norms - 2.0 * (part @ self.landmarks[name])
+        return [
+            np.exp(-exponent * np.maximum(_summed(distance, spec), 0.0))
+            for spec, exponent in zip(KERNELS, self.exponents, strict=True)
+        ]
 
     def cluster(self, linear: np.ndarray) -> np.ndarray:
         """(n, d) linear -> (n,) the nearest centre."""
-        centres = self.centroids
-        return np.argmin((centres * centres).sum(1) - 2.0 * (linear @ centres.T), axis=1)
+        return np.argmin(self.centroid_norms - 2.0 * (linear @ self.centroids), axis=1)
 
     def apply(self, features: np.ndarray) -> Mapped:
         """(n, d) raw features -> the learners' spaces."""
@@ -99,30 +113,29 @@ def fit_features(features: np.ndarray, seed: int) -> FeatureMap:
     raw = np.asarray(features, dtype=np.float32)
     n_prompts, n_columns = raw.shape
     first_signal = N_STATIC + N_NGRAM if n_columns > N_STATIC + N_NGRAM else 0
-    whole = slice(0, n_columns)
-    blocks = {
-        "all": whole,
-        "static": slice(0, N_STATIC) if first_signal else whole,
-        "ngram": slice(N_STATIC, first_signal) if first_signal else whole,
-    }
+    blocks = {"signals": slice(first_signal, n_columns)}
+    if first_signal:
+        blocks |= {"static": slice(0, N_STATIC), "ngram": slice(N_STATIC, first_signal)}
     centre, scale, clip = _scaling(raw, first_signal)
     base = np.nan_to_num(np.clip((raw - centre) * scale, -clip, clip), nan=0.0)
-    landmarks = base[_sample(n_prompts, N_LANDMARKS, seed)]
-    distances = [squared_distance(landmarks[:, blocks[s.block]], landmarks[:, blocks[s.block]]) for s in KERNELS]
-    exponents = tuple(
-        spec.width / _median_distance(distance) for spec, distance in zip(KERNELS, distances, strict=True)
-    )
+    chosen = base[_sample(n_prompts, N_LANDMARKS, seed)]
+    between = {name: squared_distance(chosen[:, columns], chosen[:, columns]) for name, columns in blocks.items()}
+    distances = [_summed(between, spec) for spec in KERNELS]
+    exponents = tuple(spec.width / _median_distance(d) for spec, d in zip(KERNELS, distances, strict=True))
     _, directions = np.linalg.eigh((base.T @ base).astype(np.float64))
+    centroids = _centroids(base, seed)
     return FeatureMap(
         centre=centre,
         scale=scale,
         clip=clip,
         blocks=blocks,
-        landmarks=landmarks,
+        landmarks={name: np.ascontiguousarray(chosen[:, columns].T) for name, columns in blocks.items()},
+        landmark_norms={name: (chosen[:, columns] ** 2).sum(1) for name, columns in blocks.items()},
         exponents=exponents,
         whiteners=tuple(_whitener(np.exp(-e * d)) for e, d in zip(exponents, distances, strict=True)),
         projection=directions[:, ::-1][:, :N_NEIGHBOUR_DIMS].astype(np.float32),
-        centroids=_centroids(base, seed),
+        centroids=np.ascontiguousarray(centroids.T),
+        centroid_norms=(centroids * centroids).sum(1),
     )
 
 
@@ -135,6 +148,12 @@ def solve_ridge(gram: np.ndarray, moment: np.ndarray, strength: float) -> np.nda
 def squared_distance(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """(n, d) and (k, d) -> (n, k)."""
     return np.maximum((left * left).sum(1)[:, None] + (right * right).sum(1) - 2.0 * (left @ right.T), 0.0)
+
+
+def _summed(distance: dict[str, np.ndarray], spec: KernelSpec) -> np.ndarray:
+    """The distances in a kernel's blocks, or in all blocks where the layout has none of them."""
+    parts = [distance[name] for name in spec.blocks if name in distance] or list(distance.values())
+    return sum(parts[1:], parts[0])
 
 
 def _scaling(raw: np.ndarray, first_signal: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -172,7 +172,7 @@ class Compiled:
                 if line is not None:
                     out += line.at(similarity)
         if self._ngram is not None:
-            out += self._ngram.at(linear[:, feature_map.blocks["ngram"]])
+            out += self._ngram.at(linear[:, feature_map.ngram])
         near = feature_map.near(linear) if "neighbours" in self._tables else linear[:, :0]
         cluster = feature_map.cluster(linear) if "clusters" in self._tables else np.zeros(len(linear), int)
         for name in self._tables:
@@ -193,7 +193,7 @@ class Trainer:
     ) -> None:
         """`deviations` (n, m) without gaps; `codes` (n,) category or -1 for all; `folds` (n,) from 0."""
         self.mapped = mapped = feature_map.apply(features)
-        self.ngram = ngram = mapped.linear[:, feature_map.blocks["ngram"]]
+        self.ngram = ngram = mapped.linear[:, feature_map.ngram]
         self.deviations, self.folds = deviations, folds
         n_categories = int(codes.max()) + 1
         if not 2 <= n_categories <= MAX_CATEGORIES:
@@ -281,7 +281,7 @@ def neighbour_mean(near: np.ndarray, values: np.ndarray, query: np.ndarray) -> n
     for start in range(0, len(query), CHUNK):
         similarity = query[start : start + CHUNK] @ near.T
         chosen = np.argpartition(similarity, len(near) - k, axis=1)[:, len(near) - k :]
-        close = np.take_along_axis(similarity, chosen, 1)
+        close = similarity[np.arange(len(similarity))[:, None], chosen]
         weight = np.exp((close - close.max(1, keepdims=True)) / NEIGHBOUR_SOFTNESS)
         summed = np.matmul(weight[:, None, :], values[chosen])[:, 0]
         out[start : start + CHUNK] = summed / (weight.sum(1) + NEIGHBOUR_SHRINK)[:, None]
