@@ -117,16 +117,17 @@ def cross_validate_tasks(table: TaskTable, tasks: Sequence[str]) -> float:
 def fit_difficulty(sources: Sequence[OutcomeSource]) -> DifficultyFit:
     """Ridge on rows centred within their source, strength by leave-one-source-out, plus a level per task."""
     centred = [_centre(source) for source in sources]
-    losos = {ridge: _leave_one_out(sources, centred, ridge) for ridge in RIDGE_GRID}
-    ridge = max(RIDGE_GRID, key=lambda strength: float(np.mean(list(losos[strength].values()))))
-    slope = _ridge(centred, ridge)
+    left_out = {ridge: _leave_one_out(sources, centred, ridge) for ridge in RIDGE_GRID}
+    ridge = max(RIDGE_GRID, key=lambda strength: float(np.mean(list(left_out[strength].correlations.values()))))
+    # a strong ridge finds the direction and shrinks its length: the length comes from the sources left out
+    slope = _ridge(centred, ridge) * left_out[ridge].scale
     levels = [float(source.difficulty.mean()) - float(source.features.mean(axis=0) @ slope) for source in sources]
     constant = float(np.mean(levels))
     offsets = []
     for task in TASKS:
         deviations = [level - constant for level, source in zip(levels, sources, strict=True) if source.task == task]
         offsets.append(sum(deviations) / (len(deviations) + _TASK_OFFSET_SHRINK))
-    return DifficultyFit(np.concatenate([slope, offsets, [constant]]), ridge, losos[ridge])
+    return DifficultyFit(np.concatenate([slope, offsets, [constant]]), ridge, left_out[ridge].correlations)
 
 
 def build_heads(features: FeatureMaker, cues: CueFinder, labels: Sequence[Label], difficulty: np.ndarray) -> Heads:
@@ -187,12 +188,21 @@ def _ridge(parts: Sequence[_Centred], ridge: float) -> np.ndarray:
     return np.linalg.solve(gram + ridge * 1e-3 * np.eye(len(gram)), target)
 
 
-def _leave_one_out(sources: Sequence[OutcomeSource], parts: Sequence[_Centred], ridge: float) -> dict[str, float]:
+class _LeftOut(NamedTuple):
+    correlations: dict[str, float]
+    scale: float
+    """What to multiply the slope by so that it predicts logits of sources it has not seen."""
+
+
+def _leave_one_out(sources: Sequence[OutcomeSource], parts: Sequence[_Centred], ridge: float) -> _LeftOut:
     correlations = {}
+    crossed = squared = 0.0
     for source in sources:
         others = [part for other, part in zip(sources, parts, strict=True) if other.name != source.name]
-        slope = _ridge(others, ridge)
-        correlations[f"{source.name} {source.task}"] = float(
-            np.corrcoef(source.features @ slope, source.difficulty)[0, 1]
-        )
-    return correlations
+        predicted = source.features @ _ridge(others, ridge)
+        predicted -= predicted.mean()
+        weight = np.sqrt(len(predicted))
+        crossed += weight * float(np.mean(predicted * source.difficulty))
+        squared += weight * float(np.mean(predicted**2))
+        correlations[f"{source.name} {source.task}"] = float(np.corrcoef(predicted, source.difficulty)[0, 1])
+    return _LeftOut(correlations, max(crossed / squared, 0.0) if squared else 0.0)
