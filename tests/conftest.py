@@ -1,11 +1,16 @@
 """Fixtures for every test: no network, no user's settings, and a real browser where there is one."""
 
+import asyncio
 import os
 import shutil
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,7 +19,11 @@ from tests.upstream import Upstream, run_upstream
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+    from omni.router import Router
+
 _OWN_VARIABLES = ("HF_TOKEN", "OMNI_BASE_URL", "OMNI_API_KEY", "OMNI_HOST", "OMNI_PORT", "OMNI_DB", "SPACE_ID")
+SERVED = ("Qwen/Qwen3-8B", "zai-org/GLM-4.6")
+"""Catalog models that the scripted server serves to the app."""
 _LOCAL = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
 
 
@@ -58,9 +67,9 @@ def _no_browser(reason: str) -> None:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """Chromium, started once; tests are skipped where it is missing, and fail in CI."""
+    """Chromium, once a test file, since it keeps a loop running; tests are skipped where it is missing, fail in CI."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         _no_browser("no chromium on this machine: apt-get install chromium")
@@ -91,6 +100,55 @@ def page(browser: "Browser") -> Iterator["Page"]:
 
 
 def _host(url: str) -> str:
-    from urllib.parse import urlsplit
-
     return urlsplit(url).hostname or ""
+
+
+@pytest.fixture(scope="session")
+def router() -> "Router":
+    """The shipped router, loaded once."""
+    from omni.router import load_router
+
+    return load_router()
+
+
+@contextmanager
+def run_app(router: "Router", **settings: Any) -> Iterator[str]:
+    """The real app on a free port; gives its address. Keywords are settings that differ from an empty environment."""
+    import app
+    from omni.config import Settings
+
+    services = app.build_services(replace(Settings.from_env(), **settings), router)
+
+    async def build() -> Any:
+        # Outside a running loop gradio opens one that nobody closes.
+        await services.gateway.board.refresh()
+        return app.build_app(services)
+
+    # In a thread of its own: playwright keeps a loop running in this one.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        page = pool.submit(asyncio.run, build()).result()
+        _, url, _ = pool.submit(page.launch, prevent_thread_lock=True, **app.launch_options()).result()
+    try:
+        yield str(url)
+    finally:
+        page.close()
+        if services.store is not None:
+            services.store.close()
+
+
+@pytest.fixture(scope="module")
+def offline_app(router: "Router", tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app without a model server."""
+    with run_app(router, db_path=tmp_path_factory.mktemp("offline") / "app.duckdb") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def connected_app(
+    router: "Router", _upstream_server: Upstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The app on the scripted server, which serves two models of the catalog."""
+    _upstream_server.models = SERVED
+    path = tmp_path_factory.mktemp("connected") / "app.duckdb"
+    with run_app(router, db_path=path, base_url=_upstream_server.base_url) as url:
+        yield url

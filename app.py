@@ -1,0 +1,80 @@
+"""Starts the app: settings, services, page, launch."""
+
+import functools
+import os
+import sys
+from typing import Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import gradio as gr
+
+from evals.ui import build_benchmark_tab
+from omni.config import Settings
+from omni.errors import OmniError, StoreError
+from omni.explain import explain
+from omni.gateway import build_gateway, providers_from
+from omni.reading import estimate_tokens
+from omni.router import Router, load_router
+from omni.store import open_store
+from omni.ui import CSS_PATH, Services, build_page, build_theme
+
+
+def build_services(settings: Settings, router: Router | None = None) -> Services:
+    """Everything the page shares. A store that cannot be opened is said on the page, and the app still starts."""
+    router = router or load_router()
+    model_ids = [card.model_id for card in router.catalog.models]
+    gateway = build_gateway(providers_from(settings), model_ids, count_tokens=estimate_tokens)
+    store, note = None, None
+    try:
+        store = open_store(settings.db_path)
+    except StoreError as error:
+        note = f"Figures are not kept. {error}"
+    return Services(
+        catalog=router.catalog, router=router, gateway=gateway, explain=explain, store=store, storage_note=note
+    )
+
+
+def build_app(services: Services) -> gr.Blocks:
+    """The page with every tab, ready to launch."""
+    page = build_page(services, [("Benchmark", functools.partial(build_benchmark_tab, services.store))])
+    return page.queue(default_concurrency_limit=8, max_size=64)
+
+
+def launch_options() -> dict[str, Any]:
+    """How the page is served: own look, no history in the browser, no other pages."""
+    return {
+        "theme": build_theme(),
+        "css_paths": CSS_PATH,
+        "run_history": False,
+        "footer_links": [],
+        "max_file_size": "8mb",
+        "quiet": True,
+    }
+
+
+def main() -> int:
+    """Runs the app until it is stopped; 2 when it cannot start."""
+    try:
+        settings = Settings.from_env()
+        services = build_services(settings)
+    except OmniError as error:
+        print(f"Omni cannot start: {error}", file=sys.stderr)
+        return 2
+    services.gateway.board.start()
+    try:
+        print(f"Omni listens on http://{settings.host}:{settings.port}", flush=True)
+        build_app(services).launch(server_name=settings.host, server_port=settings.port, **launch_options())
+    except OSError:
+        where = f"port {settings.port} on {settings.host}"
+        print(f"Omni cannot start: {where} is in use. Stop the other program or set OMNI_PORT.", file=sys.stderr)
+        return 2
+    finally:
+        services.gateway.board.stop()
+        if services.store is not None:
+            services.store.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
