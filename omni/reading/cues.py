@@ -37,7 +37,8 @@ class CueFinder:
         self.concepts = tuple(cues)
         self._whole: dict[str, set[int]] = {}
         self._stems: dict[str, set[int]] = {}
-        self._phrases: dict[str, list[Phrase]] = {}
+        # by first word, then by the letter that the second word begins with
+        self._phrases: dict[str, dict[str, list[Phrase]]] = {}
         self._unspaced: dict[str, list[tuple[str, int]]] = {}
         for concept, stems in enumerate(cues.values()):
             for stem in stems:
@@ -66,8 +67,9 @@ class CueFinder:
         for position in positions:
             word = words[position]
             concepts = self._of_word(word)
-            phrases = self._phrases.get(word)
-            if phrases:
+            by_letter = self._phrases.get(word)
+            if by_letter and position + 1 < n_words:
+                phrases = by_letter.get(words[position + 1][0], ())
                 concepts = (*concepts, *(p.concept for p in phrases if _follows(words, position + 1, p.rest)))
             if concepts:
                 rings[_ring(min(position, n_words - 1 - position))].update(concepts)
@@ -96,7 +98,8 @@ class CueFinder:
             return
         words = encoder.words(stem)
         if len(words) > 1:
-            self._phrases.setdefault(words[0], []).append(Phrase(tuple(words[1:]), concept))
+            by_letter = self._phrases.setdefault(words[0], {})
+            by_letter.setdefault(words[1][0], []).append(Phrase(tuple(words[1:]), concept))
         elif words:
             table = self._whole if whole or len(words[0]) <= _SHORT_STEM else self._stems
             table.setdefault(words[0], set()).add(concept)
