@@ -189,8 +189,8 @@ def frame_of(result: ReplayResult) -> Frame | None:
 
 
 def log_step(lo: float, hi: float) -> str | int:
-    """Ticks of a logarithmic axis that fit a phone: 1, 2, 5 over up to two decades, else every decade."""
-    return "D2" if math.log10(hi / lo) <= 2.1 else 1
+    """Ticks of a logarithmic axis that fit a phone: 1, 2, 5 over up to 2.7 decades, else every decade."""
+    return "D2" if math.log10(hi / lo) <= 2.7 else 1
 
 
 def spread_labels(table: pd.DataFrame, x: str, *, log_x: bool) -> list[str]:
