@@ -23,13 +23,17 @@ _MAX_CANDIDATES = 50
 _MAX_LOCAL_CHARS = 64
 _EMAIL_LOCAL = re.compile(r"[\w.+-]+\Z")
 _EMAIL_DOMAIN = re.compile(r"@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}\b")
-# each begins with a plain character class, which the regular expressions look for quickly
+_RUN = re.compile(r"\d+")
 _DIGITS = re.compile(r"\d(?:[ ./()-]{0,2}\d){6,19}(?!\w)")
-_IBAN = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])")
-_CODICE_FISCALE = re.compile(r"[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b")
-_LETTERED = re.compile(r"\d{7,8}-?[A-Za-z]\b")
+# form, letters before the first digit, python-stdnum modules that check it, kind
+_LETTERED = (
+    (re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b"), 2, ("iban",), "iban"),
+    (re.compile(r"[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b"), 6, ("it.codicefiscale",), "national_id"),
+    (re.compile(r"\d{8}-?[A-Za-z]\b"), 0, ("es.dni",), "national_id"),
+    (re.compile(r"[XYZxyz]-?\d{7}-?[A-Za-z]\b"), 1, ("es.nie",), "national_id"),
+)
 # python-stdnum modules with a check digit, by the number of digits they have
 _NATIONAL = {
     9: ("nl.bsn",),
@@ -39,11 +43,6 @@ _NATIONAL = {
     15: ("fr.nir",),
     18: ("cn.ric",),
 }
-_CHECKED = (
-    (_IBAN, ("iban",), "iban"),
-    (_CODICE_FISCALE, ("it.codicefiscale",), "national_id"),
-    (_LETTERED, ("es.dni", "es.nie"), "national_id"),
-)
 _SSN = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])")
 _REGIONS = {
     "en": ("US", "GB", "IN", "AU"), "de": ("DE", "AT", "CH"), "fr": ("FR", "BE", "CH"), "es": ("ES", "MX", "AR"),
@@ -113,23 +112,48 @@ def _find(text: str, language: str) -> Iterator[tuple[str, int, int]]:
     if "@" in text:
         yield from (("email", start, end) for start, end in _find_emails(text))
     yield from (("secret", start, end) for start, end in _find_secrets(text))
-    if not any(digit in text for digit in "0123456789"):
-        return
-    for start, end in _digit_runs(text):
-        kind = _kind_of_number(text[start:end], language)
-        if kind:
-            yield (kind, start, end)
-    for pattern, names, kind in _CHECKED:
-        for match in pattern.finditer(text):
-            start = match.start()
-            while start and text[start - 1].isalnum() and match.start() - start < 2:
-                start -= 1
-            if any(_is_valid(name, text[start : match.end()]) for name in names):
-                yield (kind, start, match.end())
-    if text.count(".") >= 3:
-        yield from (("ip_address", *m.span()) for m in _IPV4.finditer(text) if _is_address(text, m))
+    yield from _find_numbers(text, language)
     if "::" in text or text.count(":") >= 7:
-        yield from (("ip_address", *m.span()) for m in _IPV6.finditer(text) if _is_address(text, m))
+        yield from (("ip_address", *m.span()) for m in _IPV6.finditer(text) if _is_address(m.group()))
+
+
+def _find_numbers(text: str, language: str) -> Iterator[tuple[str, int, int]]:
+    """Everything with digits in it, looked for outwards from each run of them."""
+    done = n_tried = 0
+    for run in _RUN.finditer(text):
+        start = run.start()
+        if start < done:
+            continue
+        found = _lettered_at(text, start) or _address_at(text, start)
+        if not found and n_tried < _MAX_CANDIDATES and (digits := _DIGITS.match(text, start)):
+            while start and text[start - 1] in "+(":
+                start -= 1
+            if not start or not (text[start - 1].isalnum() or text[start - 1] in "._"):
+                n_tried += 1
+                kind = _kind_of_number(text[start : digits.end()], language)
+                found = (kind, start, digits.end()) if kind else None
+        if found:
+            done = found[2]
+            yield found
+
+
+def _lettered_at(text: str, start: int) -> tuple[str, int, int] | None:
+    """An account or identifier of letters and digits whose first digits stand at `start`."""
+    for pattern, n_letters, names, kind in _LETTERED:
+        first = start - n_letters
+        if first < 0 or (first and text[first - 1].isalnum()):
+            continue
+        match = pattern.match(text, first)
+        if match and any(_is_valid(name, match.group()) for name in names):
+            return kind, first, match.end()
+    return None
+
+
+def _address_at(text: str, start: int) -> tuple[str, int, int] | None:
+    match = _IPV4.match(text, start)
+    if match is None or (start and (text[start - 1].isalnum() or text[start - 1] == ".")):
+        return None
+    return ("ip_address", start, match.end()) if _is_address(match.group()) else None
 
 
 def _find_emails(text: str) -> Iterator[tuple[int, int]]:
@@ -139,18 +163,6 @@ def _find_emails(text: str) -> Iterator[tuple[int, int]]:
         local = _EMAIL_LOCAL.search(text[first : domain.start()])
         if local:
             yield first + local.start(), domain.end()
-
-
-def _digit_runs(text: str) -> Iterator[tuple[int, int]]:
-    """Places of long runs of digits with what dialling and grouping put between them."""
-    for number, match in enumerate(_DIGITS.finditer(text)):
-        if number >= _MAX_CANDIDATES:
-            return
-        start, end = match.span()
-        while start and text[start - 1] in "+(":
-            start -= 1
-        if not start or not (text[start - 1].isalnum() or text[start - 1] in "._"):
-            yield start, end
 
 
 def _kind_of_number(written: str, language: str) -> str | None:
@@ -184,12 +196,9 @@ def _is_phone(written: str, digits: str, language: str, international: bool) -> 
     return False
 
 
-def _is_address(text: str, match: re.Match[str]) -> bool:
-    before = text[match.start() - 1] if match.start() else " "
-    if before.isalnum() or before == ".":
-        return False
+def _is_address(text: str) -> bool:
     try:
-        address = ipaddress.ip_address(match.group())
+        address = ipaddress.ip_address(text)
     except ValueError:
         return False
     return not (address.is_loopback or address.is_unspecified)
