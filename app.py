@@ -3,7 +3,6 @@
 import functools
 import os
 import sys
-from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
@@ -17,7 +16,7 @@ from omni.gateway import build_gateway, providers_from
 from omni.reading import estimate_tokens
 from omni.router import Router, load_router
 from omni.store import open_store
-from omni.ui import CSS_PATH, Services, build_page, build_theme
+from omni.ui import Services, build_page, launch_options
 
 
 def build_services(settings: Settings, router: Router | None = None) -> Services:
@@ -41,18 +40,6 @@ def build_app(services: Services) -> gr.Blocks:
     return page.queue(default_concurrency_limit=8, max_size=64)
 
 
-def launch_options() -> dict[str, Any]:
-    """How the page is served: own look, no history in the browser, no other pages."""
-    return {
-        "theme": build_theme(),
-        "css_paths": CSS_PATH,
-        "run_history": False,
-        "footer_links": [],
-        "max_file_size": "8mb",
-        "quiet": True,
-    }
-
-
 def main() -> int:
     """Runs the app until it is stopped; 2 when it cannot start."""
     try:
@@ -63,8 +50,9 @@ def main() -> int:
         return 2
     services.gateway.board.start()
     try:
+        page = build_app(services)
         print(f"Omni listens on http://{settings.host}:{settings.port}", flush=True)
-        build_app(services).launch(server_name=settings.host, server_port=settings.port, **launch_options())
+        page.launch(server_name=settings.host, server_port=settings.port, **launch_options(services))
     except OSError:
         where = f"port {settings.port} on {settings.host}"
         print(f"Omni cannot start: {where} is in use. Stop the other program or set OMNI_PORT.", file=sys.stderr)

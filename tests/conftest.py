@@ -116,20 +116,22 @@ def run_app(router: "Router", **settings: Any) -> Iterator[str]:
     """The real app on a free port; gives its address. Keywords are settings that differ from an empty environment."""
     import app
     from omni.config import Settings
+    from omni.ui import launch_options
 
     services = app.build_services(replace(Settings.from_env(), **settings), router)
 
-    async def build() -> Any:
-        # Outside a running loop gradio opens one that nobody closes.
+    async def start() -> tuple[Any, str]:
+        # Inside a running loop: outside one, gradio opens loops that nobody closes.
         await services.gateway.board.refresh()
-        return app.build_app(services)
+        page = app.build_app(services)
+        _, url, _ = page.launch(prevent_thread_lock=True, **launch_options(services))
+        return page, url
 
     # In a thread of its own: playwright keeps a loop running in this one.
     with ThreadPoolExecutor(max_workers=1) as pool:
-        page = pool.submit(asyncio.run, build()).result()
-        _, url, _ = pool.submit(page.launch, prevent_thread_lock=True, **app.launch_options()).result()
+        page, url = pool.submit(asyncio.run, start()).result()
     try:
-        yield str(url)
+        yield url
     finally:
         page.close()
         if services.store is not None:

@@ -2,6 +2,6 @@
 
 from omni.ui.page import build_page
 from omni.ui.services import Services
-from omni.ui.theme import CSS_PATH, build_theme
+from omni.ui.serving import launch_options
 
-__all__ = ["CSS_PATH", "Services", "build_page", "build_theme"]
+__all__ = ["Services", "build_page", "launch_options"]

@@ -134,7 +134,7 @@ def build_why(turn: gr.State, services: Services) -> WhyPanel:
             preset = gr.Radio(list(text.PRESETS), label=text.WHAT_IF_LABEL, elem_id="what-if-preset")
             what_if = gr.HTML(text.WHAT_IF_EMPTY, elem_id="what-if", elem_classes="listing")
     picture_tab.select(on_picture, [turn], [picture], show_progress="hidden", api_visibility="private")
-    search.input(on_why_not, [search, turn], [excluded], show_progress="hidden", api_visibility="private")
+    search.change(on_why_not, [search, turn], [excluded], show_progress="hidden", api_visibility="private")
     preset.input(
         bind(on_what_if, services=services),
         [preset, turn],

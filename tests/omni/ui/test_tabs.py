@@ -10,12 +10,13 @@ import pytest
 from omni.errors import InputError, ProviderError
 from omni.gateway import Question
 from omni.types import Conversation
-from omni.ui import build_page, build_theme, text
+from omni.ui import build_page, text
 from omni.ui.boundary import bind
 from omni.ui.compare import CompareUpdate, on_compare, side_choices
 from omni.ui.models import on_filter, on_select
 from omni.ui.page import ExtraTab, footer_html, on_status, status_html
 from omni.ui.services import Services
+from omni.ui.theme import build_theme
 from omni.ui.turns import Turn
 from omni.ui.why import WhyUpdate, on_show, on_what_if, on_why_not
 from tests.omni.ui.builders import MODEL_IDS, FakeServer, a_decision, an_explanation, fake_services

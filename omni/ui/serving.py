@@ -1,0 +1,27 @@
+"""How the page is served."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from omni.ui.services import Services
+from omni.ui.theme import CSS_PATH, build_theme
+
+
+def launch_options(services: Services) -> dict[str, Any]:
+    """Arguments of `launch`: own look, no history in the browser, connections closed at the end."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        yield
+        await services.gateway.close()
+
+    return {
+        "app_kwargs": {"lifespan": lifespan},
+        "theme": build_theme(),
+        "css_paths": CSS_PATH,
+        "run_history": False,
+        "footer_links": [],
+        "max_file_size": "8mb",
+        "quiet": True,
+    }
