@@ -15,13 +15,16 @@ from omni.reading.fitting import (
     build_task_table,
     cross_validate_tasks,
     fit_difficulty,
+    fit_levels,
     load_labels,
+    load_levels,
 )
 from omni.reading.heads import load_heads, save_heads
 from omni.reading.reader import CUE_FILE, HEAD_FILE
 from omni.recording import Recording, load_recording
 
-_LABEL_FILES = ("labels/train_latin.csv", "labels/train_scripts.csv")
+_LABEL_FILES = {"latin": "labels/train_latin.csv", "scripts": "labels/train_scripts.csv"}
+_LEVEL_FILE = "labels/difficulty.csv"
 _MIN_PROMPTS = 50
 _MIN_MODELS = 3
 
@@ -38,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
     """Fits the heads and writes or compares them; 1 when --check finds another fingerprint."""
     features = load_feature_maker(DATA_DIR)
     cues = load_cues(DATA_DIR / CUE_FILE, features.encoder)
-    labels = [label for name in _LABEL_FILES for label in load_labels(DATA_DIR / name)]
+    files = {name: load_labels(DATA_DIR / path) for name, path in _LABEL_FILES.items()}
+    labels = [label for file in files.values() for label in file]
+    levels = load_levels(DATA_DIR / _LEVEL_FILE, {name: len(file) for name, file in files.items()})
     difficulty = fit_difficulty(load_sources(DATA_DIR / "recordings", features))
     correlations = ", ".join(f"{name} {value:.2f}" for name, value in difficulty.loso.items())
     print(f"difficulty: ridge {difficulty.ridge:g}, correlation on the source left out: {correlations}")
@@ -46,7 +51,9 @@ def run(args: argparse.Namespace) -> int:
         table = build_task_table(features, cues, labels)
         share = cross_validate_tasks(table, [label.task for label in labels])
         print(f"tasks: {share:.1%} of {len(labels)} labels right in cross-validation")
-    heads = build_heads(features, cues, labels, difficulty.weights)
+    rows = features.features([label.prompt for label in labels])
+    weights = fit_levels(rows, [label.task for label in labels], levels, difficulty.weights)
+    heads = build_heads(features, cues, labels, weights)
     path = DATA_DIR / HEAD_FILE
     if args.check:
         shipped = load_heads(path).fingerprint

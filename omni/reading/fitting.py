@@ -2,14 +2,14 @@
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import normalize
 
@@ -25,6 +25,10 @@ _SCALE_CUES = 0.5
 _STRENGTH = 4.0
 _N_FOLDS = 4
 _TASK_OFFSET_SHRINK = 3.0
+_LEVEL_RIDGE = 20.0
+_TASK_SCALE = 3.0
+LEVEL_SHARES = {1: 0.05, 2: 0.15, 3: 0.35, 4: 0.6, 5: 0.85}
+"""What a difficulty label means: the expected share of mid-field models (8 to 30 billion parameters) that fail."""
 RIDGE_GRID = (3e2, 3e3, 3e4, 3e5, 3e6)
 
 
@@ -71,6 +75,32 @@ def load_labels(path: Path) -> list[Label]:
     if unknown:
         raise OmniError(f"{str(path)!r} names the tasks {sorted(unknown)!r}; expected one of {', '.join(TASKS)}.")
     return rows
+
+
+def load_levels(path: Path, n_labels: Mapping[str, int]) -> np.ndarray:
+    """Difficulty of every labelled prompt as the logit of the share of models that fail, (n_labels,).
+
+    Args:
+        path: A file with the columns file, row (1-based within that file), level.
+        n_labels: Prompts of each label file, in the order in which the files are joined.
+
+    Raises:
+        OmniError: The file is missing, or a prompt has no level or an unknown one.
+    """
+    starts = dict(zip(n_labels, np.cumsum([0, *n_labels.values()]).tolist(), strict=False))
+    shares = np.full(sum(n_labels.values()), np.nan)
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                shares[starts[row["file"]] + int(row["row"]) - 1] = LEVEL_SHARES[int(row["level"])]
+    except (OSError, KeyError, ValueError, IndexError) as error:
+        raise OmniError(
+            f"The levels {str(path)!r} cannot be read ({error!r}); expected the columns file, row and level (1 to 5)."
+        ) from error
+    if np.isnan(shares).any():
+        missing = int(np.flatnonzero(np.isnan(shares))[0]) + 1
+        raise OmniError(f"{str(path)!r} has no level for labelled prompt {missing}; expected one for each prompt.")
+    return np.log(shares / (1 - shares))
 
 
 class TaskTable:
@@ -128,6 +158,21 @@ def fit_difficulty(sources: Sequence[OutcomeSource]) -> DifficultyFit:
         deviations = [level - constant for level, source in zip(levels, sources, strict=True) if source.task == task]
         offsets.append(sum(deviations) / (len(deviations) + _TASK_OFFSET_SHRINK))
     return DifficultyFit(np.concatenate([slope, offsets, [constant]]), ridge, left_out[ridge].correlations)
+
+
+def fit_levels(features: np.ndarray, tasks: Sequence[str], levels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Difficulty weights for visitors' prompts: what recordings teach, and on top what the labelled levels say.
+
+    Args:
+        features: (n_labels, n_features) of the labelled prompts.
+        levels: (n_labels,) logits of the share of models that fail.
+        weights: The weights of `fit_difficulty`; their slope is kept, their levels are for benchmark items and are not.
+    """
+    slope = weights[: features.shape[1]]
+    one_hot = (np.array(tasks)[:, None] == np.array(TASKS)) * _TASK_SCALE
+    model = Ridge(alpha=_LEVEL_RIDGE).fit(np.hstack([features, one_hot]), levels - features @ slope)
+    learned, offsets = model.coef_[: len(slope)], model.coef_[len(slope) :] * _TASK_SCALE
+    return np.concatenate([slope + learned, offsets, [model.intercept_]])
 
 
 def build_heads(features: FeatureMaker, cues: CueFinder, labels: Sequence[Label], difficulty: np.ndarray) -> Heads:
