@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from omni.quality.gaps import fill_two_way
 from omni.quality.stack import FoldMoments
 
 COST_STRENGTH = 10.0
@@ -70,18 +71,3 @@ def column_means(values: np.ndarray, seen: np.ndarray, filled: np.ndarray) -> np
     model = np.where(seen, filled, 0.0).sum(0)
     level = np.where(model > 0, own / np.maximum(model, 1e-300), 1.0)
     return np.where(seen, values, filled * level).mean(0)
-
-
-def fill_two_way(values: np.ndarray, *, rounds: int = 12, prompt_shrink: float = 1.0) -> np.ndarray:
-    """Fills NaN cells with model effect + prompt effect; a model without any cell gets the mean of the models."""
-    seen = np.isfinite(values)
-    if seen.all():
-        return values.copy()
-    filled = np.where(seen, values, 0.0)
-    n_row, n_col = seen.sum(1), seen.sum(0)
-    prompt = np.zeros(len(values))
-    for _ in range(rounds):
-        model = np.where(seen, filled - prompt[:, None], 0.0).sum(0) / np.maximum(n_col, 1)
-        model[n_col == 0] = model[n_col > 0].mean() if (n_col > 0).any() else 0.0
-        prompt = np.where(seen, filled - model, 0.0).sum(1) / (n_row + prompt_shrink)
-    return np.where(seen, values, model + prompt[:, None])

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from omni.errors import InputError
-from omni.quality.cost_head import CostHead, fill_two_way, fit_cost_head
+from omni.quality.cost_head import CostHead, fit_cost_head
 from omni.quality.features import FeatureMap, fit_features
+from omni.quality.gaps import fill_low_rank
 from omni.quality.guard import Trust, choose_shrink, relevance, unbiased_scores
 from omni.quality.stack import LEARNERS, Compiled, Trainer
 from omni.quality.weigh import Weigher, find_parts
@@ -261,7 +262,7 @@ def _means(
     if scores is None:
         return Means(value=centre, se=np.sqrt(np.zeros(n_models) if centre_var is None else centre_var)), None
     seen = np.isfinite(scores)
-    filled, n_seen = fill_two_way(scores), seen.sum(0)
+    filled, n_seen = fill_low_rank(scores), seen.sum(0)
     raw = filled.mean(0)
     noise = np.sqrt((np.where(seen, filled - raw, 0.0) ** 2).sum(0) / np.maximum(n_seen, 1))
     error = np.where(n_seen > 1, np.maximum(noise, 0.02), 0.4) / np.sqrt(np.maximum(n_seen, 1))
