@@ -47,6 +47,8 @@ class Tables:
 
 
 class BuiltCards(NamedTuple):
+    """The cards of a catalog and the price line fitted on them."""
+
     cards: tuple[ModelCard, ...]
     """Sorted by model_id."""
     price_fit: PriceFit | None

@@ -222,6 +222,8 @@ def read_outcomes(folder: Path, prompt_ids: Sequence[str], models: Sequence[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFeatures:
+    """The feature rows of a recording, in the order of its prompts, and the maker they came from."""
+
     values: np.ndarray
     """(n_prompts, n_embedding + n_signals) float32."""
     fingerprint: str

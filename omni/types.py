@@ -59,6 +59,8 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
+    """One message of a conversation; pictures and tool calls are counted, their content is not kept."""
+
     role: Role
     text: str
     n_images: int = 0
@@ -148,6 +150,8 @@ class PromptProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
+    """What one provider asks for one model."""
+
     provider: str
     in_usd_per_mtok: float
     out_usd_per_mtok: float
@@ -158,6 +162,8 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
+    """How fast one model was seen to answer; None = not published."""
+
     provider: str
     """A provider's name, or "median" over providers."""
     output_tokens_per_s: float | None
@@ -168,6 +174,8 @@ class Speed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkScore:
+    """One model on one benchmark, run one way."""
+
     benchmark: str
     category: str
     """A Task value, or another of the catalog's categories such as multilingual:de, overall, safety."""
@@ -347,6 +355,8 @@ class ScoreTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclusion:
+    """A model that may not answer, and the first reason why."""
+
     model_id: str
     reason: Reason
     detail: str

@@ -33,6 +33,8 @@ RIDGE_GRID = (3e2, 3e3, 3e4, 3e5, 3e6)
 
 
 class Label(NamedTuple):
+    """One labelled prompt."""
+
     task: str
     language: str
     prompt: str
@@ -52,6 +54,8 @@ class OutcomeSource:
 
 
 class DifficultyFit(NamedTuple):
+    """Difficulty weights from recordings, and how they do on a recording left out."""
+
     weights: np.ndarray
     ridge: float
     loso: dict[str, float]
