@@ -1,4 +1,4 @@
-"""python -m evals replay | list | report | build."""
+"""python -m evals replay | list | report | robustness | build."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from evals import build
+from evals import build, robustness
 from omni.errors import InputError, OmniError, StoreError
 
 
@@ -19,6 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_replay(subparsers)
     _add_list(subparsers)
     _add_report(subparsers)
+    robustness.add_parser(subparsers)
     build.add_parser(subparsers)
     args = parser.parse_args(argv)
     try:

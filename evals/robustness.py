@@ -1,0 +1,195 @@
+"""Flip rate of the live router: how often a change that does not change the question changes the model.
+
+`python -m evals robustness` measures it on the project's own held-out prompts.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import binomtest
+
+from evals.results import Interval
+from omni.config import DATA_DIR
+from omni.errors import InputError
+from omni.policy import PRESETS
+from omni.router import Router, load_router
+from omni.types import Conversation, Preferences, Preset
+
+LABELS = DATA_DIR / "labels"
+TYPO_SHARE = 0.05
+"""Share of words that get a typing error."""
+
+COURTESY = {
+    "en": ("Please, ", "Hi there! ", " Thank you!"),
+    "de": ("Bitte: ", "Hallo! ", " Vielen Dank!"),
+    "es": ("Por favor: ", "¡Hola! ", " ¡Gracias!"),
+    "fr": ("S'il te plaît : ", "Bonjour ! ", " Merci !"),
+    "it": ("Per favore: ", "Ciao! ", " Grazie!"),
+    "pt": ("Por favor: ", "Olá! ", " Obrigado!"),
+    "nl": ("Alsjeblieft: ", "Hallo! ", " Dank je!"),
+    "zh": ("请", "你好！", "谢谢！"),
+    "ja": ("お願いします。", "こんにちは。", "ありがとうございます。"),
+    "ko": ("부탁합니다. ", "안녕하세요! ", " 감사합니다!"),
+    "ru": ("Пожалуйста, ", "Здравствуйте! ", " Спасибо!"),
+    "ar": ("من فضلك، ", "مرحبا! ", " شكرا!"),
+    "hi": ("कृपया, ", "नमस्ते! ", " धन्यवाद!"),
+    "tr": ("Lütfen, ", "Merhaba! ", " Teşekkürler!"),
+}
+
+SYNONYMS = {
+    "write": "compose", "explain": "describe", "show": "demonstrate", "find": "determine", "big": "large",
+    "quick": "fast", "fix": "repair", "make": "create", "help": "assist", "start": "begin", "buy": "purchase",
+    "story": "tale", "list": "enumerate", "tell": "inform", "need": "require", "use": "employ", "error": "mistake",
+    "picture": "image", "photo": "photograph", "job": "position", "kids": "children", "answer": "reply",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlipRate:
+    """Of `n` edited prompts, the share whose chosen model differs from the original's."""
+
+    edit: str
+    n: int
+    n_flipped: int
+    interval: Interval
+
+    @property
+    def rate(self) -> float:
+        return self.n_flipped / self.n
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command and its options."""
+    parser = subparsers.add_parser("robustness", help="how often harmless edits change the chosen model")
+    parser.add_argument("--prefer", default="balanced", metavar="PRESET", help=", ".join(PRESETS))
+    parser.add_argument("--prompts", type=Path, default=LABELS / "heldout.csv", metavar="FILE.csv")
+    parser.add_argument("--seed", type=int, default=0, help="of the typing errors")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the flip rate of each edit.
+
+    Raises:
+        InputError: an unknown preset, or a file without prompt and language.
+    """
+    if args.prefer not in PRESETS:
+        raise InputError(f"--prefer is {args.prefer!r}; expected one of {', '.join(PRESETS)}.")
+    rates = measure(load_router(), read_prompts(args.prompts), preset=args.prefer, seed=args.seed)
+    if args.json:
+        print(json.dumps([{**asdict(rate), "rate": rate.rate} for rate in rates]))
+        return 0
+    for rate in rates:
+        print(
+            f"{rate.edit:22} {rate.rate:6.1%}  [{rate.interval.lo:.1%}, {rate.interval.hi:.1%}]  "
+            f"{rate.n_flipped} of {rate.n}"
+        )
+    return 0
+
+
+def read_prompts(path: Path) -> list[tuple[str, str]]:
+    """(language, prompt) of a labelled file.
+
+    Raises:
+        InputError: the file or one of the two columns is missing.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [(row["language"], row["prompt"]) for row in csv.DictReader(file)]
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({type(error).__name__}); give a CSV file.") from error
+    except KeyError as error:
+        raise InputError(f"{path}: column {error} is missing; expected language and prompt.") from error
+
+
+def measure(
+    router: Router, prompts: Sequence[tuple[str, str]], *, preset: Preset = "balanced", seed: int = 0
+) -> list[FlipRate]:
+    """One rate per edit, then the mean over case, space and politeness, then over all edits, then per language pair.
+
+    A prompt that an edit leaves as it was does not count for that edit.
+    """
+    rng = np.random.default_rng(seed)
+    rates = []
+    for name, edit in edits(rng).items():
+        pairs = [(text, edit(text, language)) for language, text in prompts]
+        rates.append(_flip_rate(router, name, [p for p in pairs if p[0] != p[1]], preset))
+    surface = [rate for rate in rates if rate.edit.split(":")[0] in ("case", "space", "politeness")]
+    rates += [_pooled("case, space, politeness", surface), _pooled("all edits", rates)]
+    rates += [
+        _flip_rate(router, f"language: en to {code}", pairs, preset) for code, pairs in parallel_prompts().items()
+    ]
+    return rates
+
+
+def edits(rng: np.random.Generator) -> dict[str, Callable[[str, str], str]]:
+    """Name to edit; an edit takes text and language and keeps the question."""
+    return {
+        "case: lower": lambda text, _: text.lower(),
+        "case: upper": lambda text, _: text.upper(),
+        "space: doubled": lambda text, _: text.replace(" ", "  "),
+        "space: around": lambda text, _: f"\n  {text} \n\n",
+        "politeness: please": lambda text, language: COURTESY.get(language, COURTESY["en"])[0] + text,
+        "politeness: greeting": lambda text, language: COURTESY.get(language, COURTESY["en"])[1] + text,
+        "politeness: thanks": lambda text, language: text + COURTESY.get(language, COURTESY["en"])[2],
+        "typos": lambda text, _: with_typos(text, rng),
+        "synonyms": lambda text, language: with_synonyms(text) if language == "en" else text,
+    }
+
+
+def with_typos(text: str, rng: np.random.Generator) -> str:
+    """The text with two neighbouring letters swapped in one of twenty words, at least one, of four letters or more."""
+    words = text.split(" ")
+    long = [index for index, word in enumerate(words) if len(word) >= 4 and word.isalpha()]
+    if not long:
+        return text
+    for index in rng.choice(long, size=max(1, round(TYPO_SHARE * len(long))), replace=False):
+        place = int(rng.integers(1, len(words[index]) - 2))
+        word = words[index]
+        words[index] = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+    return " ".join(words)
+
+
+def with_synonyms(text: str) -> str:
+    """The text with common English words replaced by others of the same meaning."""
+    words = []
+    for word in text.split(" "):
+        other = SYNONYMS.get(word.lower().strip(".,?!:;"))
+        words.append(word.lower().replace(word.lower().strip(".,?!:;"), other) if other else word)
+    return " ".join(words)
+
+
+def parallel_prompts(path: Path = LABELS / "parallel.csv") -> dict[str, list[tuple[str, str]]]:
+    """Language to pairs of the same prompt in English and in that language."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {code: [(row["en"], row[code]) for row in rows] for code in rows[0] if code not in ("task", "en")}
+
+
+def _flip_rate(router: Router, edit: str, pairs: Sequence[tuple[str, str]], preset: Preset) -> FlipRate:
+    preferences = Preferences(preset=preset)
+    chosen = [
+        [
+            d.chosen.model_id
+            for d in router.route_batch([Conversation.from_prompt(pair[side]) for pair in pairs], preferences)
+        ]
+        for side in (0, 1)
+    ]
+    return _rate(edit, len(pairs), sum(a != b for a, b in zip(*chosen, strict=True)))
+
+
+def _pooled(edit: str, rates: Sequence[FlipRate]) -> FlipRate:
+    return _rate(edit, sum(rate.n for rate in rates), sum(rate.n_flipped for rate in rates))
+
+
+def _rate(edit: str, n: int, n_flipped: int) -> FlipRate:
+    interval = binomtest(n_flipped, n).proportion_ci(method="wilson")
+    return FlipRate(
+        edit=edit, n=n, n_flipped=n_flipped, interval=Interval(lo=float(interval.low), hi=float(interval.high))
+    )
