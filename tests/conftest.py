@@ -27,6 +27,14 @@ SERVED = ("Qwen/Qwen3-8B", "zai-org/GLM-4.6")
 _LOCAL = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_uploads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One folder for uploads in the whole session: an app that serves several tests looks it up each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every test runs without the user's keys and folders, and without a network."""
@@ -35,7 +43,6 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
     connect = socket.socket.connect
 
     def connect_locally(self: socket.socket, address: Any) -> None:

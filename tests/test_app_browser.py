@@ -2,8 +2,10 @@
 
 import re
 import socket
+from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 import pytest
 
@@ -21,6 +23,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 PROMPT = "Write a Python function that reverses a linked list."
+DOT = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+"""A PNG of one pixel."""
 NARROW = {"width": 390, "height": 844}
 
 
@@ -98,6 +102,20 @@ def test_stop_keeps_the_text_and_the_next_prompt_works(page: "Page", connected_a
     ]
 
 
+def test_a_picture_leaves_only_models_that_read_images(page: "Page", offline_app: str, tmp_path: Path) -> None:
+    """An attached picture is read, and text-only models are left out for it."""
+    picture = tmp_path / "dot.png"
+    picture.write_bytes(DOT)
+    _open(page, offline_app)
+    page.locator("#prompt input[type=file]").set_input_files(picture)
+    page.wait_for_selector("#prompt .thumbnail-item, #prompt img")
+    _ask(page, "What is in this picture?")
+    page.wait_for_selector("#chosen-model")
+    assert "picture" in page.locator("#reading .chips").inner_text()
+    page.get_by_role("tab", name="Left out").click()
+    assert "do not read images" in page.locator("#excluded").inner_text()
+
+
 def test_an_example_starts_a_chat(page: "Page", offline_app: str) -> None:
     """The empty page offers prompts in several languages; a click sends one."""
     _open(page, offline_app)
@@ -143,7 +161,7 @@ def test_nothing_is_wider_than_a_phone(page: "Page", offline_app: str, theme: st
     _ask(page)
     page.wait_for_selector("#candidates [data-testid='cell-0-1']")
     assert not _is_wider_than_window(page)
-    for name in ("Compare", "Models"):
+    for name in ("Compare", "Models", "Benchmark"):
         page.get_by_role("tab", name=name).click()
         page.wait_for_selector(f"#tab-{name.lower()}:visible")
         assert not _is_wider_than_window(page), name
@@ -176,9 +194,8 @@ def test_a_busy_port_is_one_plain_line(
     assert "is in use" in capsys.readouterr().err
 
 
-def test_a_store_that_cannot_be_opened_is_said_on_the_page(page: "Page", router: "Router", tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_opened_is_said_on_the_page(router: "Router", tmp_path: Path) -> None:
     """The app starts without a store and names the reason."""
     (tmp_path / "broken.duckdb").write_text("not a database")
-    with run_app(router, db_path=tmp_path / "broken.duckdb") as url:
-        _open(page, url)
-        assert "Figures are not kept" in page.locator("#foot").inner_text()
+    with run_app(router, db_path=tmp_path / "broken.duckdb") as url, urlopen(url) as reply:
+        assert "Figures are not kept" in reply.read().decode()

@@ -12,7 +12,7 @@ from omni.gateway import Answer, AnswerStatus, Question, actual_cost, watch_toge
 from omni.types import Conversation, Preferences
 from omni.ui import text
 from omni.ui.boundary import bind
-from omni.ui.figures import format_seconds, format_usd
+from omni.ui.figures import format_quality, format_seconds, format_usd
 from omni.ui.receipts import format_cost, format_tokens
 from omni.ui.services import Services
 from omni.ui.turns import Turn, decide, find_candidate, find_card
@@ -128,14 +128,15 @@ def facts_html(side: Side, answer: Answer | None, services: Services) -> str:
     expected = find_candidate(side.turn.decision, model_id)
     rows = []
     if expected is not None:
-        rows.append(("expected", f"{format_usd(expected.cost_usd)} · {format_seconds(expected.latency_s)}"))
-        rows.append(("good answer", f"{expected.quality:.0%} ± {expected.quality_se:.0%}"))
+        rows.append(("expected cost", format_usd(expected.cost_usd)))
+        rows.append(("expected time", format_seconds(expected.latency_s)))
+        rows.append(("good answer", format_quality(expected.quality, expected.quality_se)))
     if answer is not None:
         cost = actual_cost(find_card(services, model_id), answer.usage)
         is_over = answer.status in {AnswerStatus.DONE, AnswerStatus.INTERRUPTED}
         rows.append(("cost", format_cost(cost)))
         rows.append(("first word", format_seconds(answer.time_to_first_token_s)))
-        rows.append(("total", format_seconds(answer.total_s if is_over else None)))
+        rows.append(("total time", format_seconds(answer.total_s if is_over else None)))
         rows.append(("length", format_tokens(answer)))
     why = side.turn.explanation.headline if side.turn.explanation else ""
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows)

@@ -17,6 +17,12 @@ def format_usd(usd: float | None) -> str:
     return f"${usd:.{decimals}f}"
 
 
+def format_quality(quality: float, se: float, *, small: bool = False) -> str:
+    """Expected share of good answers with its standard error; `small` sets the error in small type."""
+    error = f"± {se:.0%}" if se >= 0.01 else f"± {se:.1%}"
+    return f"{quality:.0%} <small>{error}</small>" if small else f"{quality:.0%} {error}"
+
+
 def format_seconds(seconds: float | None) -> str:
     """0.42 s, 3.1 s, 12 s, 2 min 5 s."""
     if seconds is None:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 N_SHOWN = 8
 COLOURS: Mapping[str, str] = {"quality": "#2f8f83", "cost": "#d2903a", "latency": "#6d7fc4", "evidence": "#b0638f"}
-MODEBAR = ("zoom", "pan", "select", "lasso", "zoomin", "zoomout", "autoscale", "resetscale", "toimage")
 INK, LINE = "#7d8590", "rgba(125,133,144,0.25)"
 
 
@@ -49,7 +48,6 @@ def contributions_figure(decision: Decision | None) -> "Figure":
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": INK, "size": 12, "family": "IBM Plex Sans, sans-serif"},
         showlegend=False,
-        modebar={"remove": list(MODEBAR)},
         dragmode=False,
         hovermode="closest",
     )

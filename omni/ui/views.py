@@ -9,7 +9,7 @@ import pandas as pd
 
 from omni.types import Decision, Exclusion, Explanation, PromptProfile, Reason
 from omni.ui import text
-from omni.ui.figures import DASH, format_count, format_seconds, format_usd, short_name
+from omni.ui.figures import DASH, format_count, format_quality, format_seconds, format_usd, short_name
 
 MAX_NAMES_SHOWN = 60
 MIN_SHARE_SHOWN = 0.05
@@ -53,7 +53,7 @@ def why_html(decision: Decision, explanation: Explanation) -> str:
     """Why the chosen model won, in plain words, with its expected figures."""
     chosen = decision.chosen
     figures = [
-        ("good answer", f"{chosen.quality:.0%} <small>± {chosen.quality_se:.0%}</small>"),
+        ("good answer", format_quality(chosen.quality, chosen.quality_se, small=True)),
         ("cost", format_usd(chosen.cost_usd) + _mark(chosen.cost_basis)),
         ("time", format_seconds(chosen.latency_s) + _mark(chosen.latency_basis)),
     ]

@@ -117,7 +117,7 @@ def build_why(turn: gr.State, services: Services) -> WhyPanel:
                 max_height=420,
                 show_label=False,
                 elem_id="candidates",
-                column_widths=[40, 218, 66, 74, 56, 66, 66, 68, 82, 80],
+                column_widths=[38, 186, 66, 74, 52, 64, 64, 66, 82, 80],
                 buttons=["fullscreen", "copy"],
             )
             gr.HTML(f'<p class="hint">{text.CANDIDATES_NOTE}</p>')
