@@ -15,6 +15,7 @@ from omni.quality.cost_head import CostHead, fit_cost_head
 from omni.quality.features import FeatureMap, fit_features
 from omni.quality.gaps import fill_low_rank
 from omni.quality.guard import Trust, choose_shrink, relevance, unbiased_scores
+from omni.quality.means import fit_means, prior_means
 from omni.quality.stack import LEARNERS, Compiled, Trainer
 from omni.quality.weigh import Weigher, find_parts
 
@@ -23,6 +24,8 @@ MIN_FOR_STACK = 30
 """Scored prompts below which no deviation is learned from them."""
 UNLEARNED_SPREAD = 0.1
 """Usual size of a model's deviation on one prompt where none was learned, score units."""
+PRIOR_DAMPING = 0.5
+"""Share of the prior's differences between tasks that is believed before scores confirm them."""
 NO_TRUST = Trust(0.0, 0.0, 0.0)
 PRIOR = "prior"
 
@@ -58,14 +61,6 @@ class PoolPrediction:
     """(n, m) expected USD for the answer; NaN for a model without a known cost."""
     reference: int
     """Index of the model with the best mean."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """Expected score per model over the fit prompts, all (m,)."""
-
-    value: np.ndarray
-    se: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +162,10 @@ def fit_pool(
     feature_map = fit_features(features, seed)
     linear = feature_map.linear(features)
     expected = None if priors is None else priors.quality(tasks, n_prompts)
-    means, filled = _means(scores, priors, expected, n_models)
+    before = None if expected is None or priors is None else prior_means(expected.mean(0), priors.se.mean(1))
+    filled = None if scores is None else fill_low_rank(scores)
+    means = before if scores is None or filled is None else fit_means(scores, filled, before)
+    assert means is not None  # _check asked for scores or priors
     n_scored = 0 if scores is None else int(np.isfinite(scores).any(1).sum())
     start = Pool(
         feature_map=feature_map,
@@ -180,7 +178,7 @@ def fit_pool(
         cost=fit_cost_head(linear, costs_usd, folds),
         prior=priors,
         prior_mean=np.zeros(n_models) if expected is None else expected.mean(0),
-        prior_transform=np.zeros((n_models, n_models)) if priors is None else np.eye(n_models),
+        prior_transform=np.zeros((n_models, n_models)) if priors is None else PRIOR_DAMPING * np.eye(n_models),
         n_fit=n_prompts,
         n_scored=n_scored,
     )
@@ -245,36 +243,6 @@ def _learn(
         weights={name: float(weights.parts[:, i].mean()) for i, name in enumerate(names)},
         prior_transform=transforms.get(PRIOR, start.prior_transform),
     )
-
-
-def _means(
-    scores: np.ndarray | None, prior: AbilityPrior | None, expected: np.ndarray | None, n_models: int
-) -> tuple[Means, np.ndarray | None]:
-    """Mean per model over all fit prompts, and the scores with gaps filled.
-
-    Means are pulled to the prior's (to the mean of the models without one) as far as their standard error says.
-    """
-    if expected is None or prior is None:
-        centre, centre_var = np.zeros(n_models), None
-    else:
-        centre = expected.mean(0)
-        centre_var = (centre * (1.0 - centre) * prior.se.mean(1)) ** 2 + 1e-4
-    if scores is None:
-        return Means(value=centre, se=np.sqrt(np.zeros(n_models) if centre_var is None else centre_var)), None
-    seen = np.isfinite(scores)
-    filled, n_seen = fill_low_rank(scores), seen.sum(0)
-    raw = filled.mean(0)
-    noise = np.sqrt((np.where(seen, filled - raw, 0.0) ** 2).sum(0) / np.maximum(n_seen, 1))
-    error = np.where(n_seen > 1, np.maximum(noise, 0.02), 0.4) / np.sqrt(np.maximum(n_seen, 1))
-    known = n_seen > 0
-    trusted = 1.0 / error[known] ** 2
-    centre = centre + float(np.average((raw - centre)[known], weights=trusted))
-    if centre_var is None:
-        between = float((raw - centre)[known].var()) - float((error[known] ** 2).mean())
-        centre_var = np.full(n_models, max(between, 0.0025))
-    keep = np.where(known, centre_var / (centre_var + error**2), 0.0)
-    value = centre + keep * (raw - centre)
-    return Means(value=value, se=np.sqrt(keep * error**2 + np.where(known, 0.0, centre_var))), filled
 
 
 def _check(features: np.ndarray, scores: np.ndarray | None, costs_usd: np.ndarray, priors: AbilityPrior | None) -> None:
