@@ -23,7 +23,11 @@ from omni.reading.heads import load_heads, save_heads
 from omni.reading.reader import CUE_FILE, HEAD_FILE
 from omni.recording import Recording, load_recording
 
-_LABEL_FILES = {"latin": "labels/train_latin.csv", "scripts": "labels/train_scripts.csv"}
+_LABEL_FILES = {
+    "latin": "labels/train_latin.csv",
+    "scripts": "labels/train_scripts.csv",
+    "hard": "labels/train_hard.csv",
+}
 _LEVEL_FILE = "labels/difficulty.csv"
 _MIN_PROMPTS = 50
 _MIN_MODELS = 3
