@@ -69,7 +69,7 @@ class FeatureMap:
     def linear(self, features: np.ndarray) -> np.ndarray:
         """(n, d) raw features -> (n, d) centred, scaled, clipped; an unknown value (NaN) becomes the centre."""
         moved = (np.asarray(features, dtype=np.float32) - self.centre) * self.scale
-        return np.nan_to_num(np.clip(moved, -self.clip, self.clip), nan=0.0)
+        return _bounded(moved, self.clip)
 
     def near(self, linear: np.ndarray) -> np.ndarray:
         """(n, d) linear -> (n, p) unit vectors."""
@@ -117,7 +117,7 @@ def fit_features(features: np.ndarray, seed: int) -> FeatureMap:
     if first_signal:
         blocks |= {"static": slice(0, N_STATIC), "ngram": slice(N_STATIC, first_signal)}
     centre, scale, clip = _scaling(raw, first_signal)
-    base = np.nan_to_num(np.clip((raw - centre) * scale, -clip, clip), nan=0.0)
+    base = _bounded((raw - centre) * scale, clip)
     chosen = base[_sample(n_prompts, N_LANDMARKS, seed)]
     between = {name: squared_distance(chosen[:, columns], chosen[:, columns]) for name, columns in blocks.items()}
     distances = [_summed(between, spec) for spec in KERNELS]
@@ -154,6 +154,10 @@ def _summed(distance: dict[str, np.ndarray], spec: KernelSpec) -> np.ndarray:
     """The distances in a kernel's blocks, or in all blocks where the layout has none of them."""
     parts = [distance[name] for name in spec.blocks if name in distance] or list(distance.values())
     return sum(parts[1:], parts[0])
+
+
+def _bounded(moved: np.ndarray, clip: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(np.clip(moved, -clip, clip), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _scaling(raw: np.ndarray, first_signal: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -146,3 +146,36 @@ def test_a_pool_cannot_be_changed() -> None:
     pool = fit(plant(60))
     assert replace(pool, n_fit=1).n_fit == 1
     assert pool.n_fit == 60
+
+
+def test_free_models_have_no_cost() -> None:
+    """Costs of zero are costs: known, and predicted as zero."""
+    data = plant(100)
+    assert (fit(data._replace(costs_usd=0.0 * data.costs_usd)).predict(data.features).cost_usd == 0).all()
+
+
+def test_a_strange_prompt_costs_no_more_than_any_seen() -> None:
+    """Far outside the fit prompts, cost stays within what was seen and quality within 0..1."""
+    data = plant(200)
+    far = fit(data).predict(np.full((1, 12), 1e6, np.float32))
+    assert (far.cost_usd <= data.costs_usd.max(0) * 1.5).all()
+    assert ((far.quality >= 0) & (far.quality <= 1)).all()
+
+
+def test_unknown_features_count_as_average() -> None:
+    """NaN and infinite features neither fail nor decide."""
+    data = plant(100)
+    odd = data.features.copy()
+    odd[0, :] = np.nan
+    odd[1, 3] = np.inf
+    assert np.isfinite(fit(data._replace(features=odd)).predict(odd).quality).all()
+
+
+def test_fifty_labels_and_a_prior_are_better_than_either() -> None:
+    """Scores of few prompts correct a prior that has the topics right and the level wrong."""
+    data, test = plant(50, 2), plant(600, 2, seed=7)
+    prior = AbilityPrior(ability=np.array([[1.5, 0.0], [0.0, 1.5]]), se=np.full((2, 2), 0.5))
+    known = {"groups": data.groups, "categories": None, "priors": prior, "tasks": np.eye(2)[1 - data.topic]}
+    pool = fit_pool(data.features, data.scores, data.costs_usd, **known)  # type: ignore[arg-type]
+    pick = pool.predict(test.features, np.eye(2)[1 - test.topic]).quality.argmax(1)
+    assert test.scores[np.arange(600), pick].mean() > test.scores.mean(0).max() + 0.15
