@@ -160,7 +160,7 @@ def what_if_html(now: Decision, other: Decision) -> str:
         chosen = decision.chosen
         cells = (
             text.PRESET_NAMES[decision.preferences.preset],
-            f"<code>{escape(chosen.model_id)}</code>",
+            f"<code>{escape(short_name(chosen.model_id))}</code>",
             f"{chosen.quality:.0%}",
             format_usd(chosen.cost_usd),
             format_seconds(chosen.latency_s),
@@ -168,7 +168,7 @@ def what_if_html(now: Decision, other: Decision) -> str:
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     same = now.chosen.model_id == other.chosen.model_id
     verdict = "The same model would answer." if same else _difference(now, other)
-    head = "<tr><th>Preset</th><th>Model</th><th>Good answer</th><th>Cost</th><th>Time</th></tr>"
+    head = "<tr><th>Preset</th><th>Model</th><th>Quality</th><th>Cost</th><th>Time</th></tr>"
     return f'<table class="plain">{head}{"".join(rows)}</table><p>{verdict}</p>'
 
 
