@@ -1,7 +1,6 @@
 """Words that hint at a task, one concept across languages, so that what English prompts teach holds in Bengali too."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 import yaml
 
 from omni.errors import OmniError
+from omni.reading.cache import WordCache
 from omni.reading.encoder import StaticEncoder
 from omni.reading.scripts import letter_scripts
 
@@ -30,6 +30,14 @@ class Phrase(NamedTuple):
     concept: int
 
 
+class Clue(NamedTuple):
+    """What one word hints at, alone and with the words after it."""
+
+    concepts: tuple[int, ...]
+    phrases: Mapping[str, Sequence[Phrase]] | None
+    """By the letter that the second word begins with."""
+
+
 class CueFinder:
     """Finds which concepts a text names; built from `cues.yml`."""
 
@@ -44,7 +52,7 @@ class CueFinder:
             for stem in stems:
                 self._add(stem.strip().lower(), concept, encoder)
         self._longest = max(map(len, self._stems), default=0)
-        self._of_word = lru_cache(maxsize=_CACHED_WORDS)(self._find_word)
+        self._clues = WordCache(self._clue_of, limit=_CACHED_WORDS)
 
     @property
     def n_cues(self) -> int:
@@ -58,27 +66,33 @@ class CueFinder:
             words: The words of the text as the encoder splits it.
             flat: The canonical one-line text, for scripts without spaces.
         """
-        n_words = len(words)
-        positions: Iterable[int] = range(n_words)
-        if n_words > _N_HEAD + _N_TAIL:
-            positions = (*range(_N_HEAD), *range(n_words - _N_TAIL, n_words))
         # by distance to the nearer end of the text: at the edge, near it, anywhere
         rings: tuple[set[int], set[int], set[int]] = (set(), set(), set())
-        for position in positions:
-            word = words[position]
-            concepts = self._of_word(word)
-            by_letter = self._phrases.get(word)
-            if by_letter and position + 1 < n_words:
-                phrases = by_letter.get(words[position + 1][0], ())
-                concepts = (*concepts, *(p.concept for p in phrases if _follows(words, position + 1, p.rest)))
-            if concepts:
-                rings[_ring(min(position, n_words - 1 - position))].update(concepts)
+        n_words = len(words)
+        if n_words > _N_HEAD + _N_TAIL:
+            self._find_words(words, range(_N_HEAD), rings)
+            self._find_words(words, range(n_words - _N_TAIL, n_words), rings)
+        else:
+            self._find_words(words, range(n_words), rings)
         if not flat.isascii():
             self._find_unspaced(flat, rings)
         found = np.zeros((3, len(self.concepts)), dtype=np.float32)
         for row, ring in enumerate(rings):
-            found[row:, list(ring)] = 1.0
+            if ring:
+                found[row:, list(ring)] = 1.0
         return found.ravel()
+
+    def _find_words(self, words: Sequence[str], positions: range, rings: tuple[set[int], set[int], set[int]]) -> None:
+        last = len(words) - 1
+        clues = map(self._clues.__getitem__, words[positions.start : positions.stop])
+        for position, clue in zip(positions, clues, strict=True):
+            if clue is None:
+                continue
+            ring = rings[_ring(min(position, last - position))]
+            ring.update(clue.concepts)
+            if clue.phrases and position < last:
+                phrases = clue.phrases.get(words[position + 1][0], ())
+                ring.update(p.concept for p in phrases if _follows(words, position + 1, p.rest))
 
     def _find_unspaced(self, flat: str, rings: tuple[set[int], set[int], set[int]]) -> None:
         if len(flat) > _CHARS_PER_WORD * (_N_HEAD + _N_TAIL):
@@ -103,6 +117,10 @@ class CueFinder:
         elif words:
             table = self._whole if whole or len(words[0]) <= _SHORT_STEM else self._stems
             table.setdefault(words[0], set()).add(concept)
+
+    def _clue_of(self, word: str) -> Clue | None:
+        concepts, phrases = self._find_word(word), self._phrases.get(word)
+        return Clue(concepts, phrases) if concepts or phrases else None
 
     def _find_word(self, word: str) -> tuple[int, ...]:
         found = set(self._whole.get(word, ()))

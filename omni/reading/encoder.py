@@ -6,20 +6,24 @@ a dictionary and a cache, because the tokenizer library needs most of the time b
 """
 
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import lru_cache
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file
 
 from omni.errors import OmniError
+from omni.reading.cache import WordCache
 
-_CACHED_WORDS = 32_768
+_CACHED_TOKENS = 65_536
 _MAX_WORD_CHARS = 100
 _ASCII_WORDS = re.compile(r"[a-z0-9]+|[!-/:-@\[-`{-~]")
+_WORDS_OF, _PIECES_OF = itemgetter(0), itemgetter(1)
 # the ideographs that BERT's tokenizer sets apart
 _IDEOGRAPHS = "\u4e00-\u9fff\u3400-\u4dbf\uf900-\ufaff\U00020000-\U0002fa1f"
 
@@ -32,7 +36,8 @@ class StaticEncoder:
         self._vocabulary = vocabulary
         self._unknown_id = unknown_id
         self._dropped, self._words = _word_patterns()
-        self._pieces = lru_cache(maxsize=_CACHED_WORDS)(self._split_word)
+        self._ascii_tokens = WordCache(self._read_ascii_token, limit=_CACHED_TOKENS)
+        self._tokens = WordCache(self._read_token, limit=_CACHED_TOKENS)
 
     @property
     def n_dimensions(self) -> int:
@@ -48,28 +53,40 @@ class StaticEncoder:
             return _ASCII_WORDS.findall(flat)
         return self._words.findall(self._dropped.sub("", unicodedata.normalize("NFD", flat)))
 
+    def words_and_pieces(self, flat: str) -> tuple[list[str], np.ndarray]:
+        """What `words` and `piece_ids` say of a text, from a memory of what stands between two spaces."""
+        # without a character beyond ASCII, control characters part words; beside one, they are dropped
+        tokens = self._ascii_tokens if flat.isascii() else self._tokens
+        known = list(map(tokens.__getitem__, flat.split()))
+        words = list(chain.from_iterable(map(_WORDS_OF, known)))
+        return words, np.array(list(chain.from_iterable(map(_PIECES_OF, known))), dtype=np.int64)
+
     def piece_ids(self, words: Sequence[str]) -> np.ndarray:
         """Word-piece ids of words, (n_pieces,) int64; unknown pieces are left out."""
-        known = self._vocabulary.get
-        ids: list[int] = []
-        for word in words:
-            piece = known(word)
-            if piece is not None:
-                ids.append(piece)
-            else:
-                ids.extend(self._pieces(word))
-        return np.array(ids, dtype=np.int64)
+        return np.array([piece for word in words for piece in self._split_word(word)], dtype=np.int64)
 
     def vector(self, piece_ids: np.ndarray) -> np.ndarray:
         """The L2-normalised mean of the pieces' vectors, (n_dimensions,) float32; zeros when there is no piece."""
         if not len(piece_ids):
             return np.zeros(self.n_dimensions, dtype=np.float32)
         total = self._embeddings.take(piece_ids, axis=0).sum(axis=0)
-        norm = float(np.sqrt(total @ total))
+        norm = math.sqrt(total @ total)
         return total / norm if norm else total
+
+    def _read_ascii_token(self, token: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        return self._with_pieces(_ASCII_WORDS.findall(token))
+
+    def _read_token(self, token: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        return self._with_pieces(self._words.findall(self._dropped.sub("", unicodedata.normalize("NFD", token))))
+
+    def _with_pieces(self, words: list[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        return tuple(words), tuple(piece for word in words for piece in self._split_word(word))
 
     def _split_word(self, word: str) -> tuple[int, ...]:
         """Greedy longest match from the left, as BERT's word pieces are defined."""
+        whole = self._vocabulary.get(word)
+        if whole is not None:
+            return (whole,)
         if len(word) > _MAX_WORD_CHARS:
             return ()
         pieces: list[int] = []

@@ -65,8 +65,7 @@ class FeatureMaker:
         codes = padded[1:-1]
         structure = find_structure(canonical, codes)
         grams = count_grams(padded)
-        words = self.encoder.words(canonical.flat)
-        piece_ids = self.encoder.piece_ids(words)
+        words, piece_ids = self.encoder.words_and_pieces(canonical.flat)
         row = np.empty(self.n_features, dtype=np.float32)
         row[: self.n_static] = self.encoder.vector(piece_ids)
         row[self.n_static : self.n_embedding] = self._projection.vector(grams)

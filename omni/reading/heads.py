@@ -1,5 +1,6 @@
 """The two trained heads: the task mixture of a prompt and its difficulty; shipped as data/router/heads.safetensors."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from safetensors.numpy import save_file
 
 from omni.errors import OmniError
 from omni.reading.features import TextReading
+from omni.reading.ngrams import count_bins
 from omni.types import Task
 
 N_WORD_BINS = 1 << 15
@@ -53,7 +55,7 @@ class Heads:
         """Expected share of mid-field models that fail, 0..1."""
         n_features = len(row)
         logit = row @ self.difficulty[:n_features] + shares @ self.difficulty[n_features:-1] + self.difficulty[-1]
-        return float(1.0 / (1.0 + np.exp(-logit)))
+        return 1.0 / (1.0 + math.exp(-logit))
 
 
 def count_words(piece_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -63,9 +65,7 @@ def count_words(piece_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     padded[1:-1] = ids
     pairs = (padded[:-1] * _PAIR + padded[1:]) * _PAIR_MIX
     hashed = (np.concatenate([ids * _ONE, pairs]) >> _WORD_SHIFT).astype(np.uint16)
-    counts = np.bincount(hashed, minlength=N_WORD_BINS)
-    bins = np.flatnonzero(counts != 0)
-    return bins, (1.0 + np.log(counts[bins])).astype(np.float32)
+    return count_bins(hashed)
 
 
 def save_heads(heads: Heads, path: Path) -> None:
@@ -97,8 +97,8 @@ def load_heads(path: Path) -> Heads:
 
 
 def _sparse(bins: np.ndarray, weights: np.ndarray, idf: np.ndarray, table: np.ndarray) -> np.ndarray:
-    values = weights * idf[bins]
-    norm = float(np.sqrt(values @ values))
+    values = weights * idf.take(bins)
+    norm = math.sqrt(values @ values)
     if not norm:
         return np.zeros(table.shape[1], dtype=np.float32)
-    return (values / norm) @ table.take(bins, axis=0)
+    return (values @ table.take(bins, axis=0)) / np.float32(norm)

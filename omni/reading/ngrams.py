@@ -5,7 +5,9 @@ frequency times inverse document frequency, and projected on the leading directi
 once over many languages and tasks; only the projection is shipped.
 """
 
+import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +42,7 @@ class GramProjection:
     def vector(self, grams: GramCounts) -> np.ndarray:
         """L2-normalised directions, (n_directions,) float32; zeros for a text without grams."""
         total = grams.weights @ self.matrix.take(grams.bins, axis=0)
-        norm = float(np.sqrt(total @ total))
+        norm = math.sqrt(total @ total)
         return total / norm if norm else total
 
 
@@ -55,14 +57,35 @@ def count_grams(codes: np.ndarray) -> GramCounts:
         hashed.append(((rolling * _MIX) >> _BITS).astype(np.uint16))
     if not hashed:
         return GramCounts(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
-    counts = np.bincount(np.concatenate(hashed), minlength=N_BINS)
-    bins = np.flatnonzero(counts != 0)
-    return GramCounts(bins, (1.0 + np.log(counts[bins])).astype(np.float32))
+    return count_bins(np.concatenate(hashed))
+
+
+def count_bins(hashed: np.ndarray) -> GramCounts:
+    """Distinct values of a uint16 array and the weight of each."""
+    # numpy sorts 16-bit integers by radix when asked for a stable sort
+    ordered = np.sort(hashed, kind="stable")
+    last = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=last[:-1])
+    ends = last.nonzero()[0]
+    counts = ends.copy()
+    counts[1:] -= ends[:-1]
+    if len(counts):
+        counts[0] += 1
+    return GramCounts(ordered[ends].astype(np.int64), _log_weights().take(counts, mode="clip"))
+
+
+@lru_cache(maxsize=1)
+def _log_weights() -> np.ndarray:
+    """1 + log count by count; no text is longer than the table."""
+    return (1.0 + np.log(np.maximum(np.arange(1 << 16), 1))).astype(np.float32)
 
 
 def code_points(flat: str) -> np.ndarray:
     """Code points of a one-line text with a space at both ends, (n_chars + 2,) uint32."""
-    return np.frombuffer(f" {flat} ".encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    padded = f" {flat} "
+    if flat.isascii():
+        return np.frombuffer(padded.encode(), dtype=np.uint8).astype(np.uint32)
+    return np.frombuffer(padded.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
 def fit_directions(flats: Sequence[str], *, n_directions: int = N_DIRECTIONS, seed: int = 0) -> GramProjection:

@@ -55,7 +55,7 @@ class Reader:
         shares = _with_attachments(self.heads.task_shares(reading, cues), conversation)
         return PromptProfile(
             language=language,
-            script=find_script(reading.codes),
+            script=_script_of(reading),
             tasks=dict(zip(TASKS, shares.tolist(), strict=True)),
             difficulty=self.heads.difficulty_of(reading.row, shares),
             input_tokens=_count_tokens(conversation),
@@ -105,6 +105,13 @@ def _profile_text(conversation: Conversation) -> str:
         return text
     earlier = [message.text for message in conversation.messages if message.role == "user"][-2:-1]
     return f"{text}\n{earlier[0][:_CONTEXT_CHARS]}" if earlier else text
+
+
+def _script_of(reading: TextReading) -> str:
+    flat = reading.canonical.flat
+    if flat.isascii():  # lower case already, so a single letter makes it so
+        return "Latn" if flat.islower() else "Zyyy"
+    return find_script(reading.codes)
 
 
 def _with_attachments(shares: np.ndarray, conversation: Conversation) -> np.ndarray:

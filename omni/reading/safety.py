@@ -12,30 +12,29 @@ from omni.types import Safety
 
 
 class Rule(NamedTuple):
+    """One pattern and the words without which it is not tried."""
+
     gates: tuple[str, ...]
     """The pattern is tried only when one of these stands in the text: most prompts cost a few substring tests."""
     pattern: re.Pattern[str]
-    is_ascii: bool
-    """Whether one of the gates may stand in a plain ASCII text."""
-
-    def matches(self, flat: str) -> bool:
-        return any(gate in flat for gate in self.gates) and self.pattern.search(flat) is not None
 
 
 class SafetyRules:
     """Rules per class; the harmful ones are looked at first."""
 
     def __init__(self, harmful: Sequence[Rule], sensitive: Sequence[Rule]) -> None:
-        self._harmful = harmful
-        self._sensitive = sensitive
+        rules = [*harmful, *sensitive]
+        self._patterns = [rule.pattern for rule in rules]
+        self._n_harmful = len(harmful)
+        self._gates = [(gate, position) for position, rule in enumerate(rules) for gate in rule.gates]
+        self._ascii_gates = [(gate, position) for gate, position in self._gates if gate.isascii()]
 
     def classify(self, flat: str) -> Safety:
         """The class of a canonical one-line text, in lower case."""
-        ascii_only = flat.isascii()
-        if any(rule.matches(flat) for rule in self._harmful if rule.is_ascii or not ascii_only):
-            return Safety.HARMFUL
-        if any(rule.matches(flat) for rule in self._sensitive if rule.is_ascii or not ascii_only):
-            return Safety.SENSITIVE
+        gates = self._ascii_gates if flat.isascii() else self._gates
+        for position in sorted({position for gate, position in gates if gate in flat}):
+            if self._patterns[position].search(flat) is not None:
+                return Safety.HARMFUL if position < self._n_harmful else Safety.SENSITIVE
         return Safety.GENERAL
 
 
@@ -59,5 +58,5 @@ def _rules(entries: Sequence[Mapping[str, str]]) -> list[Rule]:
     rules = []
     for entry in entries:
         gates = tuple(gate.strip() for gate in entry["any"].split(","))
-        rules.append(Rule(gates, re.compile(entry["pattern"]), any(map(str.isascii, gates))))
+        rules.append(Rule(gates, re.compile(entry["pattern"])))
     return rules

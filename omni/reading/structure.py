@@ -3,6 +3,7 @@
 import math
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
@@ -73,14 +74,14 @@ def find_structure(canonical: CanonicalText, codes: np.ndarray) -> Structure:
     """
     text, flat = canonical.text, canonical.flat
     is_digit = (codes - np.uint32(48)) < 10
-    n_digit_runs = int(np.count_nonzero(is_digit[1:] & ~is_digit[:-1])) + int(len(is_digit) > 0 and is_digit[0])
+    n_digit_runs = int(np.count_nonzero(is_digit[1:] > is_digit[:-1])) + int(len(is_digit) > 0 and is_digit[0])
     return Structure(
         has_code=_has_code(text),
         has_latex=("\\" in text or "$" in text) and _LATEX.search(text) is not None,
         has_table="\n" in text and _has_table(text),
         asks_json="json" in flat,
         has_url="http://" in flat or "https://" in flat or "www." in flat,
-        n_options=len(_OPTION.findall(text)),
+        n_options=sum(_OPTION.match(text, start) is not None for start in _line_starts(text)),
         n_numbers=n_digit_runs,
         n_chars=canonical.n_chars,
         n_lines=canonical.n_lines,
@@ -95,7 +96,9 @@ def signals(canonical: CanonicalText, structure: Structure, codes: np.ndarray) -
     """
     text = canonical.text
     n_chars = max(len(codes), 1)
-    kinds = np.bincount(_kind_table()[np.minimum(codes, 0xFFFF)], minlength=_N_KINDS).tolist()
+    is_ascii = text.isascii()
+    found = _kind_table().take(codes if is_ascii else np.minimum(codes, 0xFFFF))
+    kinds = np.bincount(found, minlength=_N_KINDS).tolist()
     by_script = kinds[_LETTER + 1 :]
     n_letters = kinds[_LETTER] + sum(by_script)
     n_words = canonical.flat.count(" ") + 1
@@ -115,14 +118,14 @@ def signals(canonical: CanonicalText, structure: Structure, codes: np.ndarray) -
             min(10.0 * kinds[_QUOTE] / n_chars, 1.0),
             math.log1p(structure.n_numbers) / 3.0 - 0.5,
             min(structure.n_options, 10) / 10.0,
-            float("?" in text or any(mark in text for mark in _QUESTION)),
+            float("?" in text or (not is_ascii and any(mark in text for mark in _QUESTION))),
             float(text != "" and text[-1] in _QUESTION),
             float(structure.has_code),
             float(structure.has_latex),
             float(structure.has_table),
             float(structure.asks_json),
             float(structure.has_url),
-            0.0 if text.isascii() else int(np.count_nonzero(codes > 127)) / n_chars,
+            0.0 if is_ascii else int(np.count_nonzero(codes > 127)) / n_chars,
             *(count / max(n_letters, 1) for count in by_script),
         ],
         dtype=np.float32,
@@ -132,9 +135,21 @@ def signals(canonical: CanonicalText, structure: Structure, codes: np.ndarray) -
 def _has_code(text: str) -> bool:
     if "```" in text:
         return True
-    if any(gate in text for gate in _CODE_GATES) and _CODE_LINE.search(text) is not None:
+    if [gate for gate in _CODE_GATES if gate in text] and any(
+        _CODE_LINE.match(text, start) for start in _line_starts(text)
+    ):
         return True
-    return sum(hint in text for hint in _CODE_HINTS) >= 3
+    return len([hint for hint in _CODE_HINTS if hint in text]) >= 3
+
+
+def _line_starts(text: str) -> Iterator[int]:
+    """Where each line begins: trying a pattern there is faster than letting it search for line breaks."""
+    start = 0
+    while True:
+        yield start
+        start = text.find("\n", start) + 1
+        if not start:
+            return
 
 
 def _has_table(text: str) -> bool:

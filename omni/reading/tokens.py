@@ -41,6 +41,9 @@ def estimate_tokens(text: str) -> int:
 
 
 def _count(text: str) -> float:
+    if text.isascii():
+        codes = np.frombuffer(text.encode(), dtype=np.uint8)
+        return float(_token_share_table().take(codes).sum())
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     return float(_token_share_table()[np.minimum(codes, 0xFFFF)].sum())
 
