@@ -14,6 +14,7 @@ from omni.errors import OmniError, StoreError
 from omni.explain import explain
 from omni.gateway import build_gateway, providers_from
 from omni.reading import estimate_tokens
+from omni.references import load_references
 from omni.router import Router, load_router
 from omni.store import open_store
 from omni.ui import Services, build_page, launch_options
@@ -30,7 +31,14 @@ def build_services(settings: Settings, router: Router | None = None) -> Services
     except StoreError as error:
         note = f"Figures are not kept. {error}"
     return Services(
-        catalog=router.catalog, router=router, gateway=gateway, explain=explain, store=store, storage_note=note
+        catalog=router.catalog,
+        router=router,
+        gateway=gateway,
+        explain=explain,
+        references=load_references(router.reader.features).choices,
+        in_space=settings.in_space,
+        store=store,
+        storage_note=note,
     )
 
 

@@ -4,6 +4,8 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +13,7 @@ from omni.conversations import parse_messages
 from omni.errors import InputError
 from omni.explain import explain
 from omni.policy import PRESETS
+from omni.references import ReferenceChoice, load_references
 from omni.router import MAX_PROMPT_CHARS, load_router
 from omni.types import Conversation, Decision, Preferences, Preset
 
@@ -46,10 +49,13 @@ def run(args: argparse.Namespace) -> int:
     router = load_router()
     decision = router.route(conversation, preferences)
     explanation = explain(decision, router.catalog)
+    references = load_references(router.reader.features).choices(decision)
     if args.json:
-        print(json.dumps(decision_to_json(decision, explanation.to_text()), ensure_ascii=False, indent=1))
+        print(json.dumps(decision_to_json(decision, explanation.to_text(), references), ensure_ascii=False, indent=1))
     else:
         print(explanation.to_text())
+        for choice in references:
+            print(f"{choice.policy} would have taken {choice.model_id} (route {choice.route}).")
         for candidate in decision.candidates[:10]:
             cost = "-" if candidate.cost_usd is None else f"{candidate.cost_usd:.6f}"
             wait = "-" if candidate.latency_s is None else f"{candidate.latency_s:.1f}"
@@ -60,7 +66,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def decision_to_json(decision: Decision, explanation: str) -> dict[str, Any]:
+def decision_to_json(
+    decision: Decision, explanation: str, references: Sequence[ReferenceChoice] = ()
+) -> dict[str, Any]:
     """The decision as plain values; unknown figures are null."""
     profile = decision.profile
     return {
@@ -101,6 +109,7 @@ def decision_to_json(decision: Decision, explanation: str) -> dict[str, Any]:
             {"model_id": exclusion.model_id, "reason": exclusion.reason.value, "detail": exclusion.detail}
             for exclusion in decision.excluded
         ],
+        "references": [asdict(choice) for choice in references],
         "explanation": explanation,
     }
 

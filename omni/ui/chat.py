@@ -109,7 +109,8 @@ async def _decide_on(
     if not services.gateway.is_connected:
         assert turn.decision is not None
         chosen = turn.decision.chosen
-        html = no_provider_html(chosen.model_id, short_reason(turn, chosen.model_id), chosen)
+        reason = short_reason(turn, chosen.model_id)
+        html = no_provider_html(chosen.model_id, reason, chosen, in_space=services.in_space)
         return SendUpdate([*history, page_message("notice", html)], ready_prompt(value=None), turn)
     direct = served_name if services.gateway.board.served_ids() is None else None
     return SendUpdate(history, busy_prompt(), replace(turn, direct_name=direct or None))
@@ -270,7 +271,7 @@ def _wire(wires: Wires, options: OptionFields, why_outputs: Sequence[Any], servi
     ]
     answers = []
     for start in starts:
-        start.success(on_show, [turn], list(why_outputs), **quiet)
+        start.success(bind(on_show, services=services), [turn], list(why_outputs), **quiet)
         answers.append(
             start.success(
                 bind(on_answer, services=services),
@@ -282,4 +283,4 @@ def _wire(wires: Wires, options: OptionFields, why_outputs: Sequence[Any], servi
         )
     prompt.stop(bind(on_stop, services=services), [chatbot, turn], [chatbot, prompt], cancels=answers, **quiet)
     cleared = chatbot.clear(on_clear, None, decided, cancels=answers, **quiet)
-    cleared.success(on_show, [turn], list(why_outputs), **quiet)
+    cleared.success(bind(on_show, services=services), [turn], list(why_outputs), **quiet)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from omni.catalog import Catalog
 from omni.gateway import Gateway
+from omni.references import ReferenceChoice
 from omni.types import Conversation, Decision, Explanation, Preferences
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class Services:
     router: Decider
     gateway: Gateway
     explain: Callable[[Decision, Catalog], Explanation]
+    references: Callable[[Decision], tuple[ReferenceChoice, ...]] = field(default=lambda _: ())
+    """What other routing policies would have done."""
+    in_space: bool = False
     store: "Store | None" = None
     """None = figures are not kept."""
     storage_note: str | None = None

@@ -68,6 +68,8 @@ WHY_NOT_LABEL = "Why not …?"
 WHY_NOT_PLACEHOLDER = "Part of a model's name"
 WHAT_IF_LABEL = "With another preset"
 WHAT_IF_EMPTY = "Send a prompt first; then see who would answer under another preset."
+REFERENCES_TITLE = "What HuggingChat's Omni would have taken"
+REFERENCES_NOTE = "Its routes and their models are public facts; which route fits the prompt is our own reading."
 
 SOURCES_TITLE = "Facts used"
 FLIPS_TITLE = "What would change the choice"

@@ -7,6 +7,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
+from omni.references import ReferenceChoice
 from omni.types import Decision, Exclusion, Explanation, PromptProfile, Reason
 from omni.ui import text
 from omni.ui.figures import DASH, format_count, format_quality, format_seconds, format_usd, short_name
@@ -170,6 +171,28 @@ def what_if_html(now: Decision, other: Decision) -> str:
     verdict = "The same model would answer." if same else _difference(now, other)
     head = "<tr><th>Preset</th><th>Model</th><th>Quality</th><th>Cost</th><th>Time</th></tr>"
     return f'<table class="plain">{head}{"".join(rows)}</table><p>{verdict}</p>'
+
+
+def references_html(choices: Sequence[ReferenceChoice], decision: Decision) -> str:
+    """What other routing policies would have done with the prompt, with our expectation of their model."""
+    if not choices:
+        return ""
+    places = {model_id: row for row, model_id in enumerate(decision.scores.model_ids)}
+    rows = []
+    for choice in choices:
+        row = places.get(choice.model_id)
+        candidate = None if row is None else decision.candidates[row]
+        cells = (
+            escape(choice.policy),
+            f"<code>{escape(short_name(choice.model_id))}</code>",
+            f"{candidate.quality:.0%}" if candidate else "–",
+            format_usd(candidate.cost_usd) if candidate else "–",
+            str(candidate.rank) if candidate else "–",
+        )
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    head = "<tr><th>Policy</th><th>Model</th><th>Quality</th><th>Cost</th><th>Place here</th></tr>"
+    table = f'<table class="plain">{head}{"".join(rows)}</table>'
+    return f'<h4>{text.REFERENCES_TITLE}</h4>{table}<p class="hint">{text.REFERENCES_NOTE}</p>'
 
 
 def _difference(now: Decision, other: Decision) -> str:

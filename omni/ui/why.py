@@ -18,6 +18,7 @@ from omni.ui.views import (
     empty_why_html,
     exclusions_html,
     reading_html,
+    references_html,
     what_if_html,
     why_html,
 )
@@ -42,7 +43,7 @@ class WhyPanel:
     outputs: tuple[gr.components.Component | gr.Column, ...]
 
 
-async def on_show(turn: Turn) -> WhyUpdate:
+async def on_show(turn: Turn, *, services: Services) -> WhyUpdate:
     """Shows a decision, or the empty panel.
 
     Inputs: chat.turn
@@ -60,7 +61,7 @@ async def on_show(turn: Turn) -> WhyUpdate:
         candidates=candidate_table(decision),
         picture=contributions_figure(decision),
         excluded=exclusions_html(decision),
-        what_if="",
+        what_if=references_html(services.references(decision), decision),
     )
 
 
@@ -90,8 +91,9 @@ async def on_what_if(preset: Preset | None, turn: Turn, *, services: Services) -
     """
     if turn.decision is None or turn.question is None:
         return text.WHAT_IF_EMPTY
+    references = references_html(services.references(turn.decision), turn.decision)
     if preset is None:
-        return ""
+        return references
     now = turn.decision.preferences
     wishes = Preferences(
         preset=preset,
@@ -102,7 +104,7 @@ async def on_what_if(preset: Preset | None, turn: Turn, *, services: Services) -
     )
     served = services.gateway.board.served_ids()
     other = services.router.route(turn.question.conversation, wishes, served=served)
-    return what_if_html(turn.decision, other)
+    return what_if_html(turn.decision, other) + references
 
 
 def build_why(turn: gr.State, services: Services) -> WhyPanel:

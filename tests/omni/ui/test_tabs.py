@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -9,6 +10,7 @@ import pytest
 
 from omni.errors import InputError, ProviderError
 from omni.gateway import Question
+from omni.references import ReferenceChoice
 from omni.types import Conversation
 from omni.ui import build_page, text
 from omni.ui.boundary import bind
@@ -53,7 +55,7 @@ def _compare(services: Services, left: str, right: str, prompt: str = "Hi") -> C
 
 def test_the_why_panel_shows_a_decision() -> None:
     """Every part is filled."""
-    update = asyncio.run(on_show(TURN))
+    update = asyncio.run(on_show(TURN, services=_connected(FakeServer())))
     assert MODEL_IDS[0] in update.why
     assert update.reading["visible"] is True
     assert len(update.candidates) == len(MODEL_IDS)
@@ -61,7 +63,7 @@ def test_the_why_panel_shows_a_decision() -> None:
 
 def test_the_why_panel_is_empty_before_the_first_decision() -> None:
     """The panel says what it is for."""
-    update = asyncio.run(on_show(Turn()))
+    update = asyncio.run(on_show(Turn(), services=_connected(FakeServer())))
     assert text.WHY_EMPTY in update.why
     assert update.details["visible"] is False
 
@@ -77,6 +79,18 @@ def test_what_if_decides_again_without_asking_a_model() -> None:
     html = asyncio.run(on_what_if("cheap", TURN, services=_connected(server)))
     assert "Gamma-3B would answer" in html
     assert server.asked == []
+
+
+def test_other_policies_choices_are_shown_with_our_figures() -> None:
+    """A model that is a candidate here has its figures and place, another one dashes."""
+    choices = (
+        ReferenceChoice(policy="Old", route="code", model_id=MODEL_IDS[1], is_candidate=True),
+        ReferenceChoice(policy="New", route="default", model_id="gone/away", is_candidate=False),
+    )
+    services = replace(_connected(FakeServer()), references=lambda _: choices)
+    html = asyncio.run(on_show(TURN, services=services)).what_if
+    assert "<td>2</td>" in html
+    assert "away</code></td><td>–</td>" in html
 
 
 def test_both_sides_answer() -> None:
