@@ -4,11 +4,14 @@ Built on py3langid (BSD), restricted to languages that chat prompts plausibly co
 quoted passages are left out first, since "translate „Der Wald schwieg“ into French" is asked in English.
 """
 
-import copy
 import re
 import sys
-from typing import Any, Protocol
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 from py3langid import langid
 
 from omni.reading.ngrams import code_points
@@ -46,17 +49,46 @@ _NOT_ASKING = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]*`|\$[^$\n]+\$|https?://\S+|“[^”]*”|„[^“”]*[“”]|«[^»]*»|\"[^\"\n]{6,}\"|「[^」]*」",
     re.DOTALL,
 )
-_MARKS = re.compile(r"[`$“„«\"「]|https?:")
+_MARKS = ("`", "$", "“", "„", "«", '"', "「", "http")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_ASCII_WORD = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*")
 # what follows "Translate into French:" is the matter, not the asking
 _ANNOUNCED = re.compile(r"[:：\n]")
 _MIN_ASKING_LETTERS = 12
 
 
-class Identifier(Protocol):
-    """What py3langid offers of an identifier."""
+class Identifier:
+    """py3langid's naive Bayes model over a few languages, without what its own class does beside the decision."""
 
-    def classify(self, text: str) -> tuple[str, float]: ...
+    def __init__(self, model: Any, languages: Sequence[str]) -> None:
+        columns = [column for column, language in enumerate(model.nb_classes) if language in languages]
+        self._languages = [sys.intern(str(model.nb_classes[column])) for column in columns]
+        self._weights = np.ascontiguousarray(model.nb_ptc[:, columns])
+        self._priors = model.nb_pc[columns]
+        # the automaton that finds byte sequences is shared by all identifiers
+        self._moves, self._rows, self._outputs = model.tk_nextmove, model._rowbase, model.tk_output
+
+    def classify(self, text: str) -> str:
+        """The most likely of the languages, ISO 639-1."""
+        if text.isupper():
+            text = text.lower()
+        visits = Counter(self._visited(unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")))
+        if not visits:
+            return self._languages[0]
+        features = np.fromiter(visits, dtype=np.intp, count=len(visits))
+        counts = np.fromiter(visits.values(), dtype=np.float32, count=len(visits))
+        scores = np.log1p(counts) @ self._weights.take(features, axis=0).astype(np.float32) + self._priors
+        return self._languages[int(scores.argmax())]
+
+    def _visited(self, text: bytes) -> list[int]:
+        moves, rows, outputs = self._moves, self._rows, self._outputs
+        state, found = 0, []
+        for byte in text:
+            state = moves[rows[state] + byte]
+            output = outputs[state]
+            if output >= 0:
+                found.append(output)
+        return found
 
 
 class LanguageReader:
@@ -73,21 +105,25 @@ class LanguageReader:
             text: Canonical text, with its case.
         """
         head = text[: 5 * _READ_CHARS]
-        own = _NOT_ASKING.sub(" ", head) if _MARKS.search(head) else head
+        own = _NOT_ASKING.sub(" ", head) if [mark for mark in _MARKS if mark in head] else head
         asking = _letters(_asking_part(own))
         if len(asking) < _MIN_LETTERS:
             asking = _letters(head)
-        script = find_script(code_points(asking)[1:-1], latin_weight=_LATIN_WEIGHT)
+        script = "Latn" if asking.isascii() else find_script(code_points(asking)[1:-1], latin_weight=_LATIN_WEIGHT)
         if script in _BY_SCRIPT:
             return _BY_SCRIPT[script]
         identifier = (self._short if len(asking) < _SHORT_CHARS else self._long).get(script)
         if identifier is None or len(asking) < _MIN_LETTERS:
             return UNDETERMINED
-        return sys.intern(str(identifier.classify(asking)[0]))
+        return identifier.classify(asking)
 
 
 def _letters(text: str) -> str:
-    return " ".join(_WORD.findall(text))[:_READ_CHARS]
+    words = (_ASCII_WORD if text.isascii() else _WORD).findall(text[: 2 * _READ_CHARS])
+    # the last word may be cut; enough without it is enough
+    if len(text) > 2 * _READ_CHARS and sum(map(len, words[:-1])) < _READ_CHARS:
+        words = _WORD.findall(text)
+    return " ".join(words)[:_READ_CHARS]
 
 
 def _asking_part(text: str) -> str:
@@ -103,14 +139,8 @@ def _asking_part(text: str) -> str:
 
 def load_language_reader() -> LanguageReader:
     """The identifiers from py3langid's own model file, which is read once and shared."""
-    whole = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE)
-    return LanguageReader(_restrict(whole, _IN_SCRIPT), _restrict(whole, _IN_SCRIPT_SHORT))
-
-
-def _restrict(whole: Any, languages_by_script: dict[str, tuple[str, ...]]) -> dict[str, Identifier]:
-    identifiers: dict[str, Identifier] = {}
-    for script, languages in languages_by_script.items():
-        identifier = copy.copy(whole)
-        identifier.set_languages(languages)
-        identifiers[script] = identifier
-    return identifiers
+    model = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE)
+    return LanguageReader(
+        {script: Identifier(model, languages) for script, languages in _IN_SCRIPT.items()},
+        {script: Identifier(model, languages) for script, languages in _IN_SCRIPT_SHORT.items()},
+    )
