@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import binomtest
 
 from evals.results import Interval
 from omni.config import DATA_DIR
@@ -189,6 +188,8 @@ def _pooled(edit: str, rates: Sequence[FlipRate]) -> FlipRate:
 
 
 def _rate(edit: str, n: int, n_flipped: int) -> FlipRate:
+    from scipy.stats import binomtest  # here: a second of start-up
+
     interval = binomtest(n_flipped, n).proportion_ci(method="wilson")
     return FlipRate(
         edit=edit, n=n, n_flipped=n_flipped, interval=Interval(lo=float(interval.low), hi=float(interval.high))

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.stats import binomtest
 
 from evals.results import Interval
 
@@ -68,6 +67,8 @@ def sign_test(differences: np.ndarray) -> float | None:
     n_better, n_worse = int((differences > 0).sum()), int((differences < 0).sum())
     if n_better + n_worse == 0:
         return None
+    from scipy.stats import binomtest  # here: a second of start-up
+
     return float(binomtest(n_better, n_better + n_worse).pvalue)
 
 

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
-from sklearn.decomposition import TruncatedSVD
 
 from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Prediction, Prompts
 from evals.policies.learning import Scaler, Targets, fill_targets, fold_of_rows, routing_loss
@@ -54,6 +52,8 @@ class _Moments(NamedTuple):
     def weights(self, alpha: float) -> np.ndarray:
         """(n_features, n_targets) ridge solution."""
         penalised = self.gram + alpha * np.eye(len(self.gram))
+        from scipy.linalg import cho_factor, cho_solve  # here: a second of start-up
+
         return cho_solve(cho_factor(penalised, overwrite_a=True), self.cross).astype(np.float32)
 
 
@@ -110,6 +110,8 @@ def fit_matrix_factorisation(fit: FitData) -> LinearHeads:
 def _directions(centred: np.ndarray, rank: int, seed: int) -> np.ndarray:
     """(rank, n_models) orthonormal rows."""
     rank = min(rank, *(size - 1 for size in centred.shape))
+    from sklearn.decomposition import TruncatedSVD  # here: a second of start-up
+
     return TruncatedSVD(rank, n_iter=3, random_state=seed).fit(centred).components_.astype(np.float32)
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Prediction, Prompts
 from evals.policies.learning import Scaler, Targets, fill_targets, fold_of_rows, routing_loss
@@ -71,6 +70,8 @@ def _nearest(similarity: np.ndarray, k: int) -> np.ndarray:
 def _average(nearest: np.ndarray, targets: Targets, *, with_cost: bool = True) -> Prediction:
     n, k = nearest.shape
     ones = np.ones(n * k)
+    from scipy import sparse  # here: a second of start-up
+
     weights = sparse.csr_matrix((ones, nearest.ravel(), np.arange(0, n * k + 1, k)), shape=(n, len(targets.scores)))
     total = weights @ np.where(targets.known, targets.scores, 0.0) + PRIOR_WEIGHT * targets.mean_score
     quality = total / (weights @ targets.known.astype(float) + PRIOR_WEIGHT)

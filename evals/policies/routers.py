@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,16 +10,17 @@ from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Predic
 from omni.catalog import Catalog, load_catalog
 from omni.quality.abilities import TASKS, AbilityTable, build_abilities
 from omni.quality.lengths import OUTPUT_TOKENS, REASONING_FACTOR
-from omni.quality.pool import Pool, fit_pool
-from omni.quality.priors import pool_priors
 from omni.types import Task
+
+if TYPE_CHECKING:
+    from omni.quality.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
 class PoolPredictor:
     """A fitted pool. How far it trusts its own predictions was settled on held-out fit prompts, inside the pool."""
 
-    pool: Pool
+    pool: "Pool"
     has_cost: bool
     params: dict[str, Any] = field(default_factory=dict)
 
@@ -32,6 +33,8 @@ class PoolPredictor:
 def fit_omni(fit: FitData) -> PoolPredictor:
     """The router's quality model fitted on the recording's fit side."""
     costs = np.full(fit.scores.shape, np.nan) if fit.costs_usd is None else fit.costs_usd
+    from omni.quality.pool import fit_pool  # here: with its learners it takes a second to import
+
     pool = fit_pool(
         fit.prompts.features, fit.scores, costs, groups=fit.groups, categories=fit.prompts.categories, seed=fit.seed
     )
@@ -81,6 +84,8 @@ def fit_omni_zero(fit: FitData) -> PriorPredictor:
     cards = {card.model_id: card for card in catalog.models}
     model_ids = [name if isinstance(name, str) else None for name in fit.facts["model_id"]]
     sizes = [None if np.isnan(size) else float(size) for size in fit.facts["params_total_b"].to_numpy(float)]
+    from omni.quality.priors import pool_priors  # here: as in fit_omni
+
     prior = pool_priors(model_ids, sizes, table)
     reasons = np.array([name in cards and bool(cards[name].supports_reasoning) for name in model_ids])
     prices = fit.facts[["price_in_usd_per_mtok", "price_out_usd_per_mtok"]].to_numpy(float)

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sklearn.cluster import MiniBatchKMeans
 
 from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Prediction, Prompts
 from evals.policies.learning import Scaler, Targets, fill_targets, fold_of_rows, routing_loss
@@ -135,6 +134,8 @@ def _table_losses(
 def _centres(rows: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
     if n_clusters == 1:
         return rows.mean(axis=0, keepdims=True)
+    from sklearn.cluster import MiniBatchKMeans  # here: a second of start-up
+
     model = MiniBatchKMeans(n_clusters, n_init=1, batch_size=1024, max_iter=30, random_state=seed)
     return model.fit(rows).cluster_centers_.astype(np.float32)
 
