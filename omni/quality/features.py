@@ -62,6 +62,7 @@ class FeatureMap:
     exponents: tuple[float, ...]
     whiteners: tuple[np.ndarray, ...]
     projection: np.ndarray
+    """(d, p) leading directions once every column has the same spread: neighbours are alike in form, too."""
     centroids: np.ndarray
     """(d, n_clusters)"""
     centroid_norms: np.ndarray
@@ -122,7 +123,9 @@ def fit_features(features: np.ndarray, seed: int) -> FeatureMap:
     between = {name: squared_distance(chosen[:, columns], chosen[:, columns]) for name, columns in blocks.items()}
     distances = [_summed(between, spec) for spec in KERNELS]
     exponents = tuple(spec.width / _median_distance(d) for spec, d in zip(KERNELS, distances, strict=True))
-    _, directions = np.linalg.eigh((base.T @ base).astype(np.float64))
+    evening = _evening(base)
+    even = base * evening
+    _, directions = np.linalg.eigh((even.T @ even).astype(np.float64))
     centroids = _centroids(base, seed)
     return FeatureMap(
         centre=centre,
@@ -133,7 +136,7 @@ def fit_features(features: np.ndarray, seed: int) -> FeatureMap:
         landmark_norms={name: (chosen[:, columns] ** 2).sum(1) for name, columns in blocks.items()},
         exponents=exponents,
         whiteners=tuple(_whitener(np.exp(-e * d)) for e, d in zip(exponents, distances, strict=True)),
-        projection=directions[:, ::-1][:, :N_NEIGHBOUR_DIMS].astype(np.float32),
+        projection=(evening[:, None] * directions[:, ::-1][:, :N_NEIGHBOUR_DIMS]).astype(np.float32),
         centroids=np.ascontiguousarray(centroids.T),
         centroid_norms=(centroids * centroids).sum(1),
     )
@@ -173,6 +176,12 @@ def _scaling(raw: np.ndarray, first_signal: int) -> tuple[np.ndarray, np.ndarray
     scale[first_signal:] = np.where(signal > 1e-6, 1.0 / (np.maximum(signal, 1e-6) * width), 0.0)
     clip[first_signal:] = CLIP_SD / width
     return centre.astype(np.float32), scale, clip
+
+
+def _evening(base: np.ndarray) -> np.ndarray:
+    """(d,) factors that give every column the same spread; 0 for a constant one."""
+    spread = base.std(0)
+    return np.where(spread > 1e-7, 1.0 / np.maximum(spread, 1e-7), 0.0).astype(np.float32)
 
 
 def _centroids(base: np.ndarray, seed: int) -> np.ndarray:
