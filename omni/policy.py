@@ -30,10 +30,13 @@ class CandidateFacts:
     """What the filters ask of every model, in columns of length n_models. NaN = unknown."""
 
     model_ids: tuple[str, ...]
-    roles: tuple[str, ...]
     licences: tuple[str | None, ...]
     answers: np.ndarray
     """bool: a chat-capable role."""
+    not_answering: tuple[Exclusion, ...]
+    """The models without such a role: the same in every decision."""
+    smallest_window: float
+    """Tokens that every model takes."""
     context_tokens: np.ndarray
     reads_images: np.ndarray
     """bool; unknown counts as no."""
@@ -45,17 +48,27 @@ class CandidateFacts:
 
 def candidate_facts(cards: Sequence[ModelCard]) -> CandidateFacts:
     """The columns that the filters ask for."""
+    context_tokens = np.array([card.context_tokens or np.nan for card in cards], dtype=float)
     return CandidateFacts(
         model_ids=tuple(card.model_id for card in cards),
-        roles=tuple(card.role for card in cards),
         licences=tuple(card.license for card in cards),
-        answers=np.array([card.role not in ("guard", "translate") for card in cards]),
-        context_tokens=np.array([card.context_tokens or np.nan for card in cards], dtype=float),
+        answers=np.array([_answers(card) for card in cards]),
+        not_answering=tuple(
+            Exclusion(model_id=card.model_id, reason=Reason.ROLE, detail=f"is a {card.role} model")
+            for card in cards
+            if not _answers(card)
+        ),
+        smallest_window=float(np.fmin.reduce(context_tokens, initial=UNKNOWN_WINDOW_TOKENS)),
+        context_tokens=context_tokens,
         reads_images=np.array(["image" in card.input_modalities for card in cards]),
         calls_tools=np.array([bool(card.supports_tools) for card in cards]),
         writes_json=np.array([bool(card.structured_output) for card in cards]),
         uncensored=np.array([any(n in card.model_id.lower() for n in UNCENSORED_NAMES) for card in cards]),
     )
+
+
+def _answers(card: ModelCard) -> bool:
+    return card.role not in ("guard", "translate")
 
 
 def utilities(
@@ -104,7 +117,6 @@ def exclude(
         A mask (n_models,) of the models left, and for every other model the first reason that removed it.
     """
     sieve = _Sieve(facts)
-    sieve.remove(~facts.answers, Reason.ROLE, "is a {} model", facts.roles)
     _remove_by_wish(sieve, preferences)
     if served is not None:
         sieve.remove_named(lambda m: m not in served, Reason.NO_LIVE_PROVIDER, "no connected provider offers it")
@@ -124,8 +136,8 @@ class _Sieve:
 
     def __init__(self, facts: CandidateFacts) -> None:
         self.facts = facts
-        self.kept = np.ones(len(facts.model_ids), dtype=bool)
-        self.excluded: list[Exclusion] = []
+        self.kept = facts.answers.copy()
+        self.excluded: list[Exclusion] = list(facts.not_answering)
 
     def remove(self, bad: np.ndarray, reason: Reason, detail: str, values: Sequence[object] | None = None) -> None:
         """Removes the rows of `bad`; `{}` in `detail` shows a row's own value."""
@@ -156,11 +168,8 @@ def _remove_by_wish(sieve: _Sieve, preferences: Preferences) -> None:
 def _remove_by_ability(sieve: _Sieve, profile: PromptProfile) -> None:
     facts = sieve.facts
     need = profile.input_tokens + OUTPUT_RESERVE_TOKENS
-    unknown = np.isnan(facts.context_tokens)
-    small = np.where(unknown, UNKNOWN_WINDOW_TOKENS, facts.context_tokens) < need
-    sieve.remove(unknown & small, Reason.CONTEXT_WINDOW, f"states no window, {need:,} tokens are needed")
-    detail = f"window of {{}} tokens, {need:,} are needed with the answer"
-    sieve.remove(small, Reason.CONTEXT_WINDOW, detail, facts.context_tokens.tolist())
+    if need > facts.smallest_window:
+        _remove_by_window(sieve, need)
     if profile.n_images:
         sieve.remove(~facts.reads_images, Reason.MODALITY, "does not read images")
     if profile.needs_tools:
@@ -169,13 +178,21 @@ def _remove_by_ability(sieve: _Sieve, profile: PromptProfile) -> None:
         sieve.remove(~facts.writes_json, Reason.STRUCTURED_OUTPUT, "is not known to hold to a JSON format")
 
 
+def _remove_by_window(sieve: _Sieve, need: int) -> None:
+    windows = sieve.facts.context_tokens
+    unknown = np.isnan(windows)
+    small = np.where(unknown, UNKNOWN_WINDOW_TOKENS, windows) < need
+    sieve.remove(unknown & small, Reason.CONTEXT_WINDOW, f"states no window, {need:,} tokens are needed")
+    detail = f"window of {{}} tokens, {need:,} are needed with the answer"
+    sieve.remove(small, Reason.CONTEXT_WINDOW, detail, windows.tolist())
+
+
 def _worst_for_unknown(values: np.ndarray) -> np.ndarray:
     unknown = np.isnan(values)
     if not unknown.any():
         return values
-    if unknown.all():
-        return np.zeros_like(values)
-    worst = np.nanmax(values, axis=-1, keepdims=True, initial=0.0, where=~unknown)
+    # fmax passes over NaN; where nothing is known, nothing is worse
+    worst = np.fmax.reduce(values, axis=-1, keepdims=True, initial=0.0)
     return np.where(unknown, worst, values)
 
 

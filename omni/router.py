@@ -40,6 +40,8 @@ class Router:
         self.reader = reader
         self.quality = LiveQuality(catalog.models)
         self.facts = candidate_facts(catalog.models)
+        self._versions = (catalog.version, reader.fingerprint)
+        self._model_ids = np.array(self.facts.model_ids, dtype=object)
         self._reference_order = lru_cache(maxsize=256)(self._rank_on_typical_prompt)
 
     @property
@@ -96,14 +98,12 @@ class Router:
         order = self._reference_order(weights)
         references = np.array([[_first_kept(order, kept, excluded)] for kept, excluded in filtered])
         tables = self._ranked(estimate, np.array([kept for kept, _ in filtered]), references, weights, profiles)
-        served_ids = None if served is None else sorted(served)
+        ids = _decision_ids(conversations, preferences, None if served is None else sorted(served), self._versions)
         return [
             Decision(
-                decision_id=_decision_id(
-                    conversation, preferences, served_ids, self.catalog.version, self.parameters_version
-                ),
+                decision_id=decision_id,
                 catalog_version=self.catalog.version,
-                parameters_version=self.parameters_version,
+                parameters_version=self._versions[1],
                 profile=profile,
                 preferences=preferences,
                 weights=weights,
@@ -111,8 +111,8 @@ class Router:
                 scores=table,
                 excluded=excluded,
             )
-            for conversation, profile, (_, excluded), reference, table in zip(
-                conversations, profiles, filtered, references[:, 0].tolist(), tables, strict=True
+            for decision_id, profile, (_, excluded), reference, table in zip(
+                ids, profiles, filtered, references[:, 0].tolist(), tables, strict=True
             )
         ]
 
@@ -124,51 +124,39 @@ class Router:
         weights: Weights,
         profiles: Sequence[PromptProfile],
     ) -> list[ScoreTable]:
-        parts = utilities(
-            estimate.quality,
-            gain_se(estimate.quality_se, references),
-            estimate.cost_usd,
-            estimate.latency_s,
-            weights,
-            np.take_along_axis(estimate.cost_usd, references, axis=1),
-        )
+        cost = estimate.cost_usd
+        rows = np.arange(len(kept))[:, None]
+        doubt = gain_se(estimate.quality_se, references)
+        parts = utilities(estimate.quality, doubt, cost, estimate.latency_s, weights, cost[rows, references])
         utility = np.where(kept, sum(parts.values()), -np.inf)
         # Model ids are in order, and a stable sort keeps that order among equals.
         orders = np.argsort(-utility, axis=1, kind="stable")
-        columns = np.stack(
-            [
+        places = orders + rows * orders.shape[1]
+        columns = [
+            column.take(places)
+            for column in (
                 *parts.values(),
                 *estimate.quality_parts,
                 estimate.quality_se,
-                estimate.cost_usd,
+                cost,
                 estimate.latency_s,
                 estimate.output_tokens,
-            ],
-            axis=1,
-        )
-        counts = np.count_nonzero(kept, axis=1).tolist()
-        return [
-            self._score_table(columns[row][:, orders[row, : counts[row]]], orders[row, : counts[row]], tuple(parts), p)
-            for row, p in enumerate(profiles)
+            )
         ]
-
-    def _score_table(
-        self, columns: np.ndarray, order: np.ndarray, part_names: tuple[str, ...], profile: PromptProfile
-    ) -> ScoreTable:
-        n_parts, n_quality = len(part_names), len(QUALITY_PARTS)
-        quality_se, cost_usd, latency_s, output_tokens = columns[n_parts + n_quality :]
-        return ScoreTable(
-            model_ids=tuple(map(self.facts.model_ids.__getitem__, order.tolist())),
-            parts=dict(zip(part_names, columns[:n_parts], strict=True)),
-            quality_parts=dict(zip(QUALITY_PARTS, columns[n_parts : n_parts + n_quality], strict=True)),
-            quality_se=quality_se,
-            cost_usd=cost_usd,
-            cost_listed=self.quality.cost_listed[order],
-            latency_s=latency_s,
-            latency_published=self.quality.latency_published[order],
-            input_tokens=profile.input_tokens,
-            output_tokens=output_tokens,
-        )
+        listed = self.quality.cost_listed.take(orders)
+        published = self.quality.latency_published.take(orders)
+        ids = self._model_ids.take(orders)
+        part_names = tuple(parts)
+        return [
+            _score_table(
+                ids[row, :n].tolist(),
+                part_names,
+                [column[row, :n] for column in columns],
+                (listed[row, :n], published[row, :n]),
+                profile.input_tokens,
+            )
+            for row, (n, profile) in enumerate(zip(kept.sum(axis=1).tolist(), profiles, strict=True))
+        ]
 
     def _rank_on_typical_prompt(self, weights: Weights) -> tuple[int, ...]:
         """All models, best first on an average prompt: the one fixed model a person with these weights would take."""
@@ -203,6 +191,29 @@ def typical_profile() -> PromptProfile:
     )
 
 
+def _score_table(
+    model_ids: list[str],
+    part_names: tuple[str, ...],
+    columns: list[np.ndarray],
+    bases: tuple[np.ndarray, np.ndarray],
+    input_tokens: int,
+) -> ScoreTable:
+    n_parts, n_quality = len(part_names), len(QUALITY_PARTS)
+    quality_se, cost_usd, latency_s, output_tokens = columns[n_parts + n_quality :]
+    return ScoreTable(
+        model_ids=tuple(model_ids),
+        parts=dict(zip(part_names, columns[:n_parts], strict=True)),
+        quality_parts=dict(zip(QUALITY_PARTS, columns[n_parts : n_parts + n_quality], strict=True)),
+        quality_se=quality_se,
+        cost_usd=cost_usd,
+        cost_listed=bases[0],
+        latency_s=latency_s,
+        latency_published=bases[1],
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+    )
+
+
 def _first_kept(order: Sequence[int], kept: np.ndarray, excluded: Sequence[Exclusion]) -> int:
     row = next((row for row in order if kept[row]), None)
     if row is None:
@@ -228,9 +239,13 @@ def _nobody_left(excluded: Sequence[Exclusion]) -> str:
     )
 
 
-def _decision_id(
-    conversation: Conversation, preferences: Preferences, served_ids: list[str] | None, *versions: str
-) -> str:
+def _decision_ids(
+    conversations: Sequence[Conversation],
+    preferences: Preferences,
+    served_ids: list[str] | None,
+    versions: tuple[str, str],
+) -> list[str]:
     # Frozen dataclasses of plain values: their repr names every field, and costs less than a JSON document.
-    basis = repr((conversation, preferences, served_ids, versions))
-    return hashlib.sha256(basis.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    shared = f"{preferences!r}, {served_ids!r}, {versions!r}"
+    bases = (f"({conversation!r}, {shared})" for conversation in conversations)
+    return [hashlib.sha256(basis.encode("utf-8", "surrogatepass")).hexdigest()[:16] for basis in bases]

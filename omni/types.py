@@ -1,5 +1,6 @@
 """Values that move between modules. Units are part of the names; None means unknown, never 0."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -331,25 +332,26 @@ class ScoreTable:
 
     def candidate(self, row: int) -> Candidate:
         """The candidate of rank `row` + 1."""
-        parts = {name: float(values[row]) for name, values in self.parts.items()}
-        quality_parts = {name: float(values[row]) for name, values in self.quality_parts.items()}
+        parts = {name: values.item(row) for name, values in self.parts.items()}
+        quality_parts = {name: values.item(row) for name, values in self.quality_parts.items()}
         logit = sum(quality_parts.values())
-        cost, latency = self.cost_usd[row], self.latency_s[row]
+        cost, latency = self.cost_usd.item(row), self.latency_s.item(row)
+        no_cost, no_latency = math.isnan(cost), math.isnan(latency)
         return Candidate(
             model_id=self.model_ids[row],
             rank=row + 1,
             utility=sum(parts.values()),
             parts=parts,
             quality=parts["quality"],
-            quality_se=float(self.quality_se[row]),
+            quality_se=self.quality_se.item(row),
             quality_logit=logit,
             quality_parts=quality_parts,
-            cost_usd=None if np.isnan(cost) else float(cost),
-            cost_basis=None if np.isnan(cost) else ("listed" if self.cost_listed[row] else "estimated"),
-            latency_s=None if np.isnan(latency) else float(latency),
-            latency_basis=None if np.isnan(latency) else ("published" if self.latency_published[row] else "estimated"),
+            cost_usd=None if no_cost else cost,
+            cost_basis=None if no_cost else ("listed" if self.cost_listed[row] else "estimated"),
+            latency_s=None if no_latency else latency,
+            latency_basis=None if no_latency else ("published" if self.latency_published[row] else "estimated"),
             input_tokens=self.input_tokens,
-            output_tokens=float(self.output_tokens[row]),
+            output_tokens=self.output_tokens.item(row),
         )
 
 

@@ -28,15 +28,25 @@ REASONING_FACTOR = 2.5
 FIRST_TOKEN_FALLBACK_S = 1.0
 
 
-def expected_output_tokens(shares: np.ndarray, reasons: np.ndarray) -> np.ndarray:
-    """Billed output tokens (n_prompts, n_models) of an answer.
+_BY_TASK = np.array([OUTPUT_TOKENS[task] for task in Task], dtype=float)
+
+
+def visible_output_tokens(shares: np.ndarray) -> np.ndarray:
+    """Tokens (n_prompts, 1) of an answer that a person sees.
 
     Args:
         shares: (n_prompts, n_tasks) task mixtures, columns in the order of `Task`.
+    """
+    return (shares * _BY_TASK).sum(axis=1, keepdims=True)
+
+
+def length_factors(reasons: np.ndarray) -> np.ndarray:
+    """Tokens that each model bills for one visible token, (n_models,).
+
+    Args:
         reasons: (n_models,) bool, reasoning models.
     """
-    visible = (shares * np.array([OUTPUT_TOKENS[task] for task in Task])).sum(axis=1, keepdims=True)
-    return visible * np.where(reasons, REASONING_FACTOR, 1.0)
+    return np.where(reasons, REASONING_FACTOR, 1.0)
 
 
 def speed_columns(cards: Sequence[ModelCard]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

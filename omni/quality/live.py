@@ -1,12 +1,13 @@
 """Quality, cost and latency of the catalog's models on a prompt, as columns with named parts."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from omni.quality.abilities import TASKS, AbilityTable, build_abilities
-from omni.quality.lengths import expected_output_tokens, speed_columns
+from omni.quality.lengths import length_factors, speed_columns, visible_output_tokens
 from omni.types import ModelCard, PromptProfile
 
 LONG_TOKENS = 16_000
@@ -39,11 +40,14 @@ class LiveQuality:
         self._price_out = _prices([card.price_out_usd_per_mtok for card in cards])
         self.cost_listed = np.array([card.price_basis == "listed" for card in cards])
         self._speed, self._first_token, self.latency_published = speed_columns(cards)
-        self._reasons = np.array([bool(card.supports_reasoning) for card in cards])
-        self._no_change = np.zeros(len(cards))
-        language_rows = self.abilities.language.T
-        self._languages = dict(zip(self.abilities.languages, language_rows, strict=True))
-        self._languages["en"] = self._no_change
+        self._length_factor = length_factors(np.array([bool(card.supports_reasoning) for card in cards]))
+        # ability and doubt side by side: one product gives both
+        self._task = np.ascontiguousarray(np.hstack([self.abilities.task.T, self.abilities.task_se.T]))
+        # a row a language, and last one without change for those nobody measured
+        rows = [*self.abilities.language.T, np.zeros(len(cards))]
+        self._language = np.array(rows)
+        self._language_row = {language: row for row, language in enumerate(self.abilities.languages)}
+        self._language_row["en"] = len(rows) - 1
 
     def estimate(self, profiles: Sequence[PromptProfile]) -> Estimate:
         """Expected quality, cost and latency of every model.
@@ -52,25 +56,28 @@ class LiveQuality:
         one discrimination for all prompts.
         """
         table = self.abilities
+        n_models = len(table.general)
+        unmeasured = len(self._language) - 1
         shares = np.array([[profile.tasks.get(task, 0.0) for task in TASKS] for profile in profiles])
-        # Sums along the last axis come out the same for one prompt as for many; a matrix product need not.
-        ability = (shares[:, None, :] * table.task).sum(axis=-1)
-        doubt = (shares[:, None, :] * table.task_se).sum(axis=-1)
-        difficulty = np.array([[-_logit(profile.difficulty)] for profile in profiles])
-        parts = (
-            np.broadcast_to(table.general, ability.shape),
-            ability - table.general,
-            np.stack([self._languages.get(profile.language, self._no_change) for profile in profiles]),
-            np.stack([table.long_context if p.input_tokens >= LONG_TOKENS else self._no_change for p in profiles]),
-            np.broadcast_to(difficulty, ability.shape),
-        )
-        quality = 1 / (1 + np.exp(-sum(parts)))
+        # einsum adds in the same order for one prompt as for many; a matrix product need not
+        both = np.einsum("pt,tm->pm", shares, self._task)
+        parts = np.zeros((len(QUALITY_PARTS), len(profiles), n_models))
+        general, task_fit, language, long_context, difficulty = parts
+        general += table.general
+        np.subtract(both[:, :n_models], table.general, out=task_fit)
+        rows = [self._language_row.get(profile.language, unmeasured) for profile in profiles]
+        self._language.take(rows, axis=0, out=language, mode="clip")
+        for row, profile in enumerate(profiles):
+            difficulty[row] = -_logit(profile.difficulty)
+            if profile.input_tokens >= LONG_TOKENS:
+                long_context[row] = table.long_context
+        quality = 1 / (1 + np.exp(-parts.sum(axis=0)))
         input_tokens = np.array([[float(profile.input_tokens)] for profile in profiles])
-        output_tokens = expected_output_tokens(shares, self._reasons)
+        output_tokens = visible_output_tokens(shares) * self._length_factor
         return Estimate(
             quality=quality,
-            quality_se=doubt * quality * (1 - quality),
-            quality_parts=parts,
+            quality_se=both[:, n_models:] * quality * (1 - quality),
+            quality_parts=(general, task_fit, language, long_context, difficulty),
             cost_usd=(input_tokens * self._price_in + output_tokens * self._price_out) / 1e6,
             latency_s=self._first_token + output_tokens / self._speed,
             output_tokens=output_tokens,
@@ -82,8 +89,9 @@ def gain_se(quality_se: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
     The errors of two models are taken as independent. `reference` is (n_prompts, 1), a column per prompt.
     """
-    difference = np.hypot(quality_se, np.take_along_axis(quality_se, reference, axis=1))
-    np.put_along_axis(difference, reference, 0.0, axis=1)
+    rows = np.arange(len(quality_se))[:, None]
+    difference = np.hypot(quality_se, quality_se[rows, reference])
+    difference[rows, reference] = 0.0
     return difference
 
 
@@ -93,4 +101,4 @@ def _prices(values: Sequence[float | None]) -> np.ndarray:
 
 def _logit(share: float) -> float:
     share = min(max(share, 0.01), 0.99)
-    return float(np.log(share / (1 - share)))
+    return math.log(share / (1 - share))
