@@ -1,21 +1,25 @@
 """python -m omni route | models | bench | fit."""
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 
-from omni.commands import bench, fit, models, route
 from omni.errors import OmniError
+
+COMMANDS = ("route", "models", "bench", "fit")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; bad input gives one line on standard error and exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m omni", description="The open router for open models.")
     subparsers = parser.add_subparsers(dest="command", required=True)
-    for command in (route, models, bench, fit):
-        command.add_parser(subparsers)
-    args = parser.parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    # only the command that is asked for: fitting needs libraries that take longer to load than a route takes
+    for command in given[:1] if given and given[0] in COMMANDS else COMMANDS:
+        importlib.import_module(f"omni.commands.{command}").add_parser(subparsers)
+    args = parser.parse_args(given)
     try:
         return args.run(args)
     except OmniError as error:
