@@ -27,6 +27,8 @@ _LABEL_FILES = {
     "latin": "labels/train_latin.csv",
     "scripts": "labels/train_scripts.csv",
     "hard": "labels/train_hard.csv",
+    "english": "labels/train_english.csv",
+    "world": "labels/train_world.csv",
 }
 _LEVEL_FILE = "labels/difficulty.csv"
 _MIN_PROMPTS = 50
