@@ -7,7 +7,7 @@ import pytest
 from omni.errors import CatalogError
 from omni.references import POLICY_FILES, ROUTE_TASKS, References, load_references
 from omni.router import Router
-from omni.types import Conversation, Message, Preferences
+from omni.types import Conversation, Message, Preferences, Task
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +22,17 @@ def routes_for(references: References, router: Router, conversation: Conversatio
 
 
 @pytest.mark.parametrize(
-    ("prompt", "route"),
+    ("prompt", "task"),
     [
-        ("Translate this letter into Dutch: dear neighbour, the cat is well.", "translation"),
-        ("Give me the gist of this report: sales rose by a tenth, costs by a third.", "summarization"),
-        ("Write unit tests and scaffolding for a new REST service in Go", "code_generation"),
+        ("Translate this letter into Dutch: dear neighbour, the cat is well.", Task.TRANSLATION),
+        ("Give me the gist of this report: sales rose by a tenth, costs by a third.", Task.SUMMARIZATION),
+        ("There is a bug in this Rust function, fix it and refactor the module", Task.CODE),
     ],
 )
-def test_the_older_policy_follows_the_task(references, router, prompt, route):
+def test_the_older_policy_follows_the_task(references, router, prompt, task):
     """The main task leads to a route that serves it; the newer policy has one route for all of them."""
-    assert routes_for(references, router, Conversation.from_prompt(prompt)) == [route, "default"]
+    older, newer = routes_for(references, router, Conversation.from_prompt(prompt))
+    assert (ROUTE_TASKS[older], newer) == (task, "default")
 
 
 def test_images_and_tools_have_their_own_routes(references, router):
