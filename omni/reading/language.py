@@ -9,7 +9,7 @@ import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from py3langid import langid
@@ -57,30 +57,18 @@ _ANNOUNCED = re.compile(r"[:：\n]")
 _MIN_ASKING_LETTERS = 12
 
 
-class Identifier:
-    """py3langid's naive Bayes model over a few languages, without what its own class does beside the decision."""
+class Automaton:
+    """py3langid's automaton, which finds the byte sequences that its model knows."""
 
-    def __init__(self, model: Any, languages: Sequence[str]) -> None:
-        columns = [column for column, language in enumerate(model.nb_classes) if language in languages]
-        self._languages = [sys.intern(str(model.nb_classes[column])) for column in columns]
-        self._weights = np.ascontiguousarray(model.nb_ptc[:, columns])
-        self._priors = model.nb_pc[columns]
-        # the automaton that finds byte sequences is shared by all identifiers
+    def __init__(self, model: Any) -> None:
         self._moves, self._rows, self._outputs = model.tk_nextmove, model._rowbase, model.tk_output
+        # the same as arrays, for many texts side by side; the moves share their memory
+        self._move_array = np.asarray(model.tk_nextmove)
+        self._row_array = np.asarray(model.tk_row, dtype=np.int32) << 8
+        self._output_array = np.asarray(model.tk_output, dtype=np.int32)
 
-    def classify(self, text: str) -> str:
-        """The most likely of the languages, ISO 639-1."""
-        if text.isupper():
-            text = text.lower()
-        visits = Counter(self._visited(unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")))
-        if not visits:
-            return self._languages[0]
-        features = np.fromiter(visits, dtype=np.intp, count=len(visits))
-        counts = np.fromiter(visits.values(), dtype=np.float32, count=len(visits))
-        scores = np.log1p(counts) @ self._weights.take(features, axis=0).astype(np.float32) + self._priors
-        return self._languages[int(scores.argmax())]
-
-    def _visited(self, text: bytes) -> list[int]:
+    def visited(self, text: bytes) -> list[int]:
+        """The known sequences of a text in order."""
         moves, rows, outputs = self._moves, self._rows, self._outputs
         state, found = 0, []
         for byte in text:
@@ -90,11 +78,54 @@ class Identifier:
                 found.append(output)
         return found
 
+    def visited_side_by_side(self, texts: Sequence[bytes]) -> list[list[int]]:
+        """What `visited` says of each text, one step for all of them at a time."""
+        length = max(map(len, texts))
+        padded = np.frombuffer(b"".join(text.ljust(length, b"\0") for text in texts), dtype=np.uint8)
+        by_position = np.ascontiguousarray(padded.reshape(len(texts), length).T).astype(np.int32)
+        found = np.empty((length, len(texts)), dtype=np.int32)
+        state = np.zeros(len(texts), dtype=np.uint16)
+        for position, byte in enumerate(by_position):
+            state = self._move_array.take(self._row_array.take(state) + byte)
+            self._output_array.take(state, out=found[position], mode="clip")
+        rows = np.ascontiguousarray(found.T)
+        return [row[row >= 0].tolist() for row in (rows[index, : len(text)] for index, text in enumerate(texts))]
+
+
+class Identifier:
+    """py3langid's naive Bayes model over a few languages, without what its own class does beside the decision."""
+
+    def __init__(self, model: Any, languages: Sequence[str]) -> None:
+        columns = [column for column, language in enumerate(model.nb_classes) if language in languages]
+        self._languages = [sys.intern(str(model.nb_classes[column])) for column in columns]
+        self._weights = np.ascontiguousarray(model.nb_ptc[:, columns])
+        self._priors = model.nb_pc[columns]
+
+    def classify(self, visited: Sequence[int]) -> str:
+        """The most likely of the languages, ISO 639-1, by the known sequences of a text."""
+        visits = Counter(visited)
+        if not visits:
+            return self._languages[0]
+        features = np.fromiter(visits, dtype=np.intp, count=len(visits))
+        counts = np.fromiter(visits.values(), dtype=np.float32, count=len(visits))
+        scores = np.log1p(counts) @ self._weights.take(features, axis=0).astype(np.float32) + self._priors
+        return self._languages[int(scores.argmax())]
+
+
+class _Asking(NamedTuple):
+    """What is known before the automaton runs."""
+
+    language: str | None
+    """None when the identifier has to say."""
+    identifier: Identifier | None = None
+    text: bytes = b""
+
 
 class LanguageReader:
     """Finds the language of a text; holds identifiers for the scripts that several languages share."""
 
-    def __init__(self, long: dict[str, Identifier], short: dict[str, Identifier]) -> None:
+    def __init__(self, automaton: Automaton, long: dict[str, Identifier], short: dict[str, Identifier]) -> None:
+        self._automaton = automaton
         self._long = long
         self._short = short
 
@@ -104,6 +135,22 @@ class LanguageReader:
         Args:
             text: Canonical text, with its case.
         """
+        asking = self._asking(text)
+        if asking.identifier is None:
+            return asking.language or UNDETERMINED
+        return asking.identifier.classify(self._automaton.visited(asking.text))
+
+    def find_many(self, texts: Sequence[str]) -> list[str]:
+        """What `find` says of each text."""
+        askings = [self._asking(text) for text in texts]
+        open_ones = [asking.text for asking in askings if asking.identifier]
+        visited = iter(self._automaton.visited_side_by_side(open_ones) if open_ones else ())
+        return [
+            asking.identifier.classify(next(visited)) if asking.identifier else asking.language or UNDETERMINED
+            for asking in askings
+        ]
+
+    def _asking(self, text: str) -> _Asking:
         head = text[: 5 * _READ_CHARS]
         own = _NOT_ASKING.sub(" ", head) if [mark for mark in _MARKS if mark in head] else head
         asking = _letters(_asking_part(own))
@@ -111,11 +158,13 @@ class LanguageReader:
             asking = _letters(head)
         script = "Latn" if asking.isascii() else find_script(code_points(asking)[1:-1], latin_weight=_LATIN_WEIGHT)
         if script in _BY_SCRIPT:
-            return _BY_SCRIPT[script]
+            return _Asking(_BY_SCRIPT[script])
         identifier = (self._short if len(asking) < _SHORT_CHARS else self._long).get(script)
         if identifier is None or len(asking) < _MIN_LETTERS:
-            return UNDETERMINED
-        return identifier.classify(asking)
+            return _Asking(UNDETERMINED)
+        if asking.isupper():
+            asking = asking.lower()
+        return _Asking(None, identifier, unicodedata.normalize("NFC", asking).encode("utf-8", "surrogatepass"))
 
 
 def _letters(text: str) -> str:
@@ -141,6 +190,7 @@ def load_language_reader() -> LanguageReader:
     """The identifiers from py3langid's own model file, which is read once and shared."""
     model = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE)
     return LanguageReader(
+        Automaton(model),
         {script: Identifier(model, languages) for script, languages in _IN_SCRIPT.items()},
         {script: Identifier(model, languages) for script, languages in _IN_SCRIPT_SHORT.items()},
     )

@@ -50,7 +50,19 @@ class Reader:
     def read(self, conversation: Conversation) -> PromptProfile:
         """The profile of one conversation."""
         reading = self.features.read_text(_profile_text(conversation))
-        language = self._languages.find(reading.canonical.text)
+        return self._profile(conversation, reading, self._languages.find(reading.canonical.text))
+
+    def read_batch(self, conversations: Sequence[Conversation]) -> list[PromptProfile]:
+        """The profiles of many conversations, each the same as `read` gives."""
+        readings = [self.features.read_text(_profile_text(conversation)) for conversation in conversations]
+        languages = self._languages.find_many([reading.canonical.text for reading in readings])
+        return list(map(self._profile, conversations, readings, languages))
+
+    def read_text(self, text: str) -> TextReading:
+        """The feature row of a text and what was found on the way."""
+        return self.features.read_text(text)
+
+    def _profile(self, conversation: Conversation, reading: TextReading, language: str) -> PromptProfile:
         cues = self.cues.vector(reading.words, reading.canonical.flat)
         shares = _with_attachments(self.heads.task_shares(reading, cues), conversation)
         return PromptProfile(
@@ -72,14 +84,6 @@ class Reader:
             safety=self._safety.classify(reading.canonical.flat),
             features=reading.row,
         )
-
-    def read_batch(self, conversations: Sequence[Conversation]) -> list[PromptProfile]:
-        """The profiles of many conversations, each the same as `read` gives."""
-        return [self.read(conversation) for conversation in conversations]
-
-    def read_text(self, text: str) -> TextReading:
-        """The feature row of a text and what was found on the way."""
-        return self.features.read_text(text)
 
 
 def load_reader(folder: Path) -> Reader:
