@@ -69,7 +69,7 @@ class StaticEncoder:
         """The L2-normalised mean of the pieces' vectors, (n_dimensions,) float32; zeros when there is no piece."""
         if not len(piece_ids):
             return np.zeros(self.n_dimensions, dtype=np.float32)
-        total = self._embeddings.take(piece_ids, axis=0).sum(axis=0)
+        total = np.add.reduce(self._embeddings.take(piece_ids, axis=0), axis=0)
         norm = math.sqrt(total @ total)
         return total / norm if norm else total
 

@@ -48,23 +48,25 @@ class GramProjection:
 
 def count_grams(codes: np.ndarray) -> GramCounts:
     """Grams of a text given as code points, (n_chars,) uint32."""
-    hashed = []
+    sizes = [size for size in _SIZES if size <= len(codes)]
+    hashed = np.empty(sum(len(codes) - size + 1 for size in sizes), dtype=np.uint16)
     rolling = codes
-    for size in _SIZES:
-        if len(codes) < size:
-            break
-        rolling = rolling[: len(codes) - size + 1] * _BASE + codes[size - 1 :]
-        hashed.append(((rolling * _MIX) >> _BITS).astype(np.uint16))
-    if not hashed:
-        return GramCounts(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
-    return count_bins(np.concatenate(hashed))
+    start = 0
+    for size in sizes:
+        rolling = rolling[:-1] * _BASE
+        rolling += codes[size - 1 :]
+        end = start + len(rolling)
+        np.right_shift(rolling * _MIX, _BITS, out=hashed[start:end], casting="unsafe")
+        start = end
+    return count_bins(hashed)
 
 
 def count_bins(hashed: np.ndarray) -> GramCounts:
     """Distinct values of a uint16 array and the weight of each."""
     # numpy sorts 16-bit integers by radix when asked for a stable sort
     ordered = np.sort(hashed, kind="stable")
-    last = np.ones(len(ordered), dtype=bool)
+    last = np.empty(len(ordered), dtype=bool)
+    last[-1:] = True
     np.not_equal(ordered[1:], ordered[:-1], out=last[:-1])
     ends = last.nonzero()[0]
     counts = ends.copy()
