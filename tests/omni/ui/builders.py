@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -22,63 +21,26 @@ from omni.types import (
     Preferences,
     PromptProfile,
     Reason,
-    Safety,
     ScoreTable,
     Span,
     Structure,
     Task,
 )
 from omni.ui.services import Services
+from tests.omni.cards import benchmark_score, model_card, prompt_profile
 
 MODEL_IDS = ("org/Alpha-70B", "org/Beta-8B", "org/Gamma-3B")
 
 
 def a_score(category: str = "math", score: float = 50.0, **changes: Any) -> BenchmarkScore:
-    score_row = BenchmarkScore(
-        benchmark=f"{category}_bench",
-        category=category,
-        score=score,
-        unit="%",
-        higher_is_better=True,
-        variant="",
-        as_of=date(2026, 8, 1),
-        source="example.org/board",
-        inherited_from=None,
-    )
-    return replace(score_row, **changes)
+    """A score on a benchmark of that category."""
+    return benchmark_score(f"{category}_bench", category, score, source="example.org/board", **changes)
 
 
 def a_card(model_id: str = "org/Alpha-70B", **changes: Any) -> ModelCard:
-    card = ModelCard(
-        model_id=model_id,
-        owner="org",
-        family="alpha",
-        display_name=model_id.rpartition("/")[2],
-        license="apache-2.0",
-        release_date=date(2026, 3, 1),
-        params_total_b=70.0,
-        params_active_b=70.0,
-        context_tokens=131072,
-        max_output_tokens=8192,
-        input_modalities=frozenset({"text"}),
-        supports_tools=True,
-        supports_reasoning=None,
-        structured_output=True,
-        role="chat",
-        variant_of=None,
-        in_huggingchat=True,
-        price_in_usd_per_mtok=0.5,
-        price_out_usd_per_mtok=1.5,
-        price_basis="listed",
-        prices=(),
-        scores=(a_score(),),
-        speeds=(),
-        output_tokens_per_s=80.0,
-        time_to_first_token_s=0.5,
-        inherited=frozenset(),
-        sources={"license": "huggingface.co"},
-    )
-    return replace(card, **changes)
+    """A listed chat model with one score and one named source."""
+    card = model_card(model_id, params_total_b=70.0, scores=(a_score(),), sources={"license": "huggingface.co"})
+    return replace(card, **{"family": "alpha", "in_huggingchat": True, **changes})
 
 
 def a_catalog(model_ids: Sequence[str] = MODEL_IDS) -> Catalog:
@@ -90,20 +52,14 @@ def a_catalog(model_ids: Sequence[str] = MODEL_IDS) -> Catalog:
 
 
 def a_profile(**changes: Any) -> PromptProfile:
-    profile = PromptProfile(
+    """A German question of mathematics with an address in it."""
+    profile = prompt_profile(
         language="de",
-        script="Latn",
         tasks={Task.MATH: 0.7, Task.REASONING: 0.3},
         difficulty=0.4,
         input_tokens=42,
-        n_images=0,
-        n_turns=1,
-        needs_tools=False,
-        needs_json=False,
         structure=Structure(has_latex=True),
         privacy=(Span(kind="email", message_index=0, start=0, end=3),),
-        safety=Safety.GENERAL,
-        features=np.zeros(4, dtype=np.float32),
     )
     return replace(profile, **changes)
 
