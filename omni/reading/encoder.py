@@ -32,7 +32,8 @@ class StaticEncoder:
     """Text to word pieces to one vector; holds no state but a bounded cache of rare words."""
 
     def __init__(self, embeddings: np.ndarray, vocabulary: dict[str, int], unknown_id: int) -> None:
-        self._embeddings = embeddings.astype(np.float32)
+        # as stored: the shipped table has 8-bit integers, whose sums are exact and which take a quarter of the memory
+        self._embeddings = embeddings
         self._vocabulary = vocabulary
         self._unknown_id = unknown_id
         self._dropped, self._words = _word_patterns()
@@ -69,7 +70,7 @@ class StaticEncoder:
         """The L2-normalised mean of the pieces' vectors, (n_dimensions,) float32; zeros when there is no piece."""
         if not len(piece_ids):
             return np.zeros(self.n_dimensions, dtype=np.float32)
-        total = np.add.reduce(self._embeddings.take(piece_ids, axis=0), axis=0)
+        total = np.add.reduce(self._embeddings.take(piece_ids, axis=0).astype(np.float32), axis=0)
         norm = math.sqrt(total @ total)
         return total / norm if norm else total
 
