@@ -1,16 +1,17 @@
 """This project's own router as a policy: fitted on the recording, and with nothing of the recording's outcomes."""
 
 from dataclasses import dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Prediction, Prompts
 from omni.catalog import Catalog, load_catalog
-from omni.quality.abilities import TASKS, AbilityTable, build_abilities
-from omni.quality.lengths import OUTPUT_TOKENS, REASONING_FACTOR
-from omni.types import Task
+from omni.quality.abilities import AbilityTable, build_abilities
+from omni.quality.lineage import describe_models
+from omni.quality.transfer import shipped_transfer
+from omni.quality.unlabelled import RISK, UnlabelledPool, build_unlabelled, gather
 
 if TYPE_CHECKING:
     from omni.quality.pool import Pool
@@ -47,70 +48,78 @@ def create_omni() -> Policy:
     return LearnedPolicy(fit_omni)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriorPredictor:
-    """Quality from public benchmarks, cost from prices and usual lengths; nothing of the recording's outcomes.
+@dataclass(frozen=True, slots=True)
+class UnlabelledPredictor:
+    """Quality from benchmarks and other recordings, cost from prices and usual lengths."""
 
-    The task is the one the recording's source states. Difficulty is left out: the shipped difficulty head was
-    trained on recordings, so that it would bring outcomes in.
-    """
-
-    ability: np.ndarray
-    """(n_models, n_tasks) logits."""
-    price_in_usd_per_mtok: np.ndarray
-    price_out_usd_per_mtok: np.ndarray
-    length_factor: np.ndarray
-    """(n_models,) billed tokens per visible token of an answer."""
+    pool: UnlabelledPool
     has_cost: bool
     params: dict[str, Any] = field(default_factory=dict)
 
     def predict(self, prompts: Prompts) -> Prediction:
-        """The prior's expectations; an unstated task is an even mixture of all."""
-        shares = np.array([_task_shares(name) for name in prompts.tasks])
-        quality = 1.0 / (1.0 + np.exp(-(shares @ self.ability.T)))
-        if not self.has_cost:
-            return Prediction(quality=quality, cost_usd=None)
-        answer = shares @ np.array([OUTPUT_TOKENS[task] for task in TASKS])
-        known = np.isfinite(prompts.input_tokens)
-        question = np.where(known, prompts.input_tokens, answer)
-        cost = question[:, None] * self.price_in_usd_per_mtok
-        cost = (cost + (answer[:, None] * self.length_factor) * self.price_out_usd_per_mtok) / 1e6
-        return Prediction(quality=quality, cost_usd=_dearest_for_unknown(cost))
+        """The expectations, with a share of the standard error as penalty for models hardly known."""
+        expected = self.pool.predict(prompts.features, prompts.input_tokens)
+        cost = _dearest_for_unknown(expected.cost_usd) if self.has_cost else None
+        return Prediction(quality=expected.quality, cost_usd=cost, penalty=RISK * expected.quality_se)
 
 
-def fit_omni_zero(fit: FitData) -> PriorPredictor:
-    """Abilities of the pool's models by their ids and sizes; `fit.scores` and `fit.costs_usd` are not read."""
-    catalog, table = _shipped_facts() if fit.catalog is None else (fit.catalog, build_abilities(fit.catalog.models))
-    cards = {card.model_id: card for card in catalog.models}
-    model_ids = [name if isinstance(name, str) else None for name in fit.facts["model_id"]]
+def fit_omni_zero(fit: FitData) -> UnlabelledPredictor:
+    """The pool by its models' ids, names and sizes; `fit.scores` and the values of `fit.costs_usd` are not read.
+
+    Recordings that share prompts with this one are left out of what is known.
+    """
+    facts = _shipped_facts() if fit.catalog is None else _facts_of(fit.catalog)
+    transfer = shipped_transfer().without(fit.prompts.features)
+    ids = [name if isinstance(name, str) else None for name in fit.facts["model_id"]]
     sizes = [None if np.isnan(size) else float(size) for size in fit.facts["params_total_b"].to_numpy(float)]
-    from omni.quality.priors import pool_priors  # here: as in fit_omni
-
-    prior = pool_priors(model_ids, sizes, table)
-    reasons = np.array([name in cards and bool(cards[name].supports_reasoning) for name in model_ids])
-    prices = fit.facts[["price_in_usd_per_mtok", "price_out_usd_per_mtok"]].to_numpy(float)
-    return PriorPredictor(
-        ability=prior.ability,
-        price_in_usd_per_mtok=prices[:, 0],
-        price_out_usd_per_mtok=prices[:, 1],
-        length_factor=np.where(reasons, REASONING_FACTOR, 1.0),
-        has_cost=fit.costs_usd is not None,
-        params={"n_in_catalog": sum(name in cards for name in model_ids), "catalog": catalog.version},
+    cards = {card.model_id: card for card in facts.catalog.models}
+    pool = build_unlabelled(
+        transfer,
+        gather(transfer, facts.catalog.models, facts.table),
+        describe_models(fit.models, ids, sizes, cards),
+        fit.facts[["price_in_usd_per_mtok", "price_out_usd_per_mtok"]].to_numpy(float),
+        (fit.prompts.features, fit.prompts.input_tokens),
     )
+    params = {
+        "n_in_catalog": sum(name in cards for name in ids),
+        "catalog": facts.catalog.version,
+        "transfer": transfer.fingerprint,
+        "recordings": [source.name for source in transfer.sources],
+    }
+    return UnlabelledPredictor(pool, fit.costs_usd is not None, params)
+
+
+def fit_omni_few(fit: FitData, labelled: np.ndarray) -> UnlabelledPredictor:
+    """The same after the outcomes of the fit prompts `labelled` (row numbers), and of no others."""
+    zero = fit_omni_zero(fit)
+    prompts = fit.prompts
+    pool = zero.pool.with_outcomes(
+        prompts.features[labelled],
+        prompts.input_tokens[labelled],
+        fit.scores[labelled],
+        None if fit.costs_usd is None else fit.costs_usd[labelled],
+    )
+    return UnlabelledPredictor(pool, zero.has_cost, {**zero.params, "n_labelled": len(labelled)})
+
+
+def few_labels(labelled: np.ndarray) -> Policy:
+    """The policy that sees the outcomes of these fit prompts only."""
+    return LearnedPolicy(partial(fit_omni_few, labelled=labelled))
+
+
+class _Facts(NamedTuple):
+    catalog: Catalog
+    table: AbilityTable
 
 
 @cache
-def _shipped_facts() -> tuple[Catalog, AbilityTable]:
-    """Read once a process: a recording of models unknown to the catalog needs only what size says of ability."""
-    catalog = load_catalog()
-    return catalog, build_abilities(catalog.models)
+def _shipped_facts() -> _Facts:
+    """Read once a process: a recording of models unknown to the catalog still rests on what it says of others."""
+    return _facts_of(load_catalog())
 
 
-def _task_shares(name: str | None) -> np.ndarray:
-    """(n_tasks,) all on one task; even when the name is none of ours."""
-    if name in set(Task):
-        return np.array([float(task == name) for task in TASKS])
-    return np.full(len(TASKS), 1.0 / len(TASKS))
+def _facts_of(catalog: Catalog) -> _Facts:
+    return _Facts(catalog, build_abilities(catalog.models))
 
 
 def _dearest_for_unknown(cost: np.ndarray) -> np.ndarray:

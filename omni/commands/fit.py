@@ -7,6 +7,7 @@ import numpy as np
 
 from omni.config import DATA_DIR
 from omni.errors import OmniError, RecordingError
+from omni.quality.transfer import TRANSFER_FILE, Transfer, build_transfer, load_transfer, save_transfer
 from omni.reading import FeatureMaker, load_feature_maker
 from omni.reading.cues import load_cues
 from omni.reading.fitting import (
@@ -60,14 +61,25 @@ def run(args: argparse.Namespace) -> int:
     rows = features.features([label.prompt for label in labels])
     weights = fit_levels(rows, [label.task for label in labels], levels, difficulty.weights)
     heads = build_heads(features, cues, labels, weights)
-    path = DATA_DIR / HEAD_FILE
+    transfer = sum_up(DATA_DIR / "recordings", features, rows, [label.task for label in labels])
+    path, transfer_path = DATA_DIR / HEAD_FILE, DATA_DIR / TRANSFER_FILE
     if args.check:
-        shipped = load_heads(path).fingerprint
-        print(f"fingerprint {heads.fingerprint}, shipped {shipped}")
-        return 0 if heads.fingerprint == shipped else 1
+        shipped, sums = load_heads(path).fingerprint, load_transfer(transfer_path).fingerprint
+        print(f"fingerprint {heads.fingerprint}, shipped {shipped}; transfer {transfer.fingerprint}, shipped {sums}")
+        return 0 if (heads.fingerprint, transfer.fingerprint) == (shipped, sums) else 1
     save_heads(heads, path)
+    save_transfer(transfer, transfer_path)
     print(f"fingerprint {heads.fingerprint}, written to {HEAD_FILE}")
+    print(f"fingerprint {transfer.fingerprint}, written to {TRANSFER_FILE}")
     return 0
+
+
+def sum_up(folder: Path, features: FeatureMaker, label_rows: np.ndarray, label_tasks: list[str]) -> Transfer:
+    """What the unmixed shipped recordings and the labels say of models and prompts in general."""
+    paths = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith("mixed")]
+    recordings = [load_recording(path) for path in paths]
+    usable = [recording for recording in recordings if recording.feature_fingerprint == features.fingerprint]
+    return build_transfer(usable, label_rows, label_tasks, features.n_embedding)
 
 
 def load_sources(folder: Path, features: FeatureMaker) -> list[OutcomeSource]:

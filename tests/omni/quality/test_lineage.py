@@ -1,0 +1,62 @@
+"""What a name and a size say of a model."""
+
+import pytest
+
+from omni.quality.lineage import describe_models, load_family_rules
+
+
+def _facts(name, model_id=None, size=None):
+    return describe_models([name], [model_id], [size], {})[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "year"),
+    [
+        ("Qwen2.5-72B-Instruct", "qwen", 2024.72),
+        ("Qwen2-72B-Instruct", "qwen", 2024.43),
+        ("Llama-3.1-8B-Instruct", "llama", 2024.56),
+        ("Meta-Llama-3-8B-Instruct", "llama", 2024.30),
+        ("DeepSeek-R1-Distill-Qwen-7B", "qwen", 2024.72),
+    ],
+)
+def test_a_name_tells_family_and_generation(name, family, year):
+    """The first rule that fits wins, so that a generation is told from the one before."""
+    facts = _facts(name)
+    if name.startswith("DeepSeek"):
+        assert facts.family in {"qwen", "deepseek"}
+        assert facts.reasons
+        return
+    assert (facts.family, facts.year) == (family, year)
+
+
+def test_a_date_in_the_name_beats_the_family():
+    """-2411 is November 2024, 08-2024 is August 2024."""
+    assert _facts("Mistral-Large-Instruct-2411").year == pytest.approx(2024 + 10.5 / 12)
+    assert _facts("c4ai-command-r-08-2024").year == pytest.approx(2024 + 7.5 / 12)
+
+
+def test_an_unknown_name_is_its_own_family_without_a_date():
+    """Nothing is guessed from a name that no rule knows."""
+    facts = _facts("zzz-9000")
+    assert facts.family == "?zzz-9000"
+    assert facts.year is None
+    assert facts.covariates()[4] == 1.0
+
+
+def test_the_mode_in_the_name_decides_whether_a_model_reasons():
+    """A model with thinking switched off is another model than the same with it on."""
+    on, off = _facts("Qwen3-8B (think)", "Qwen/Qwen3-8B", 8.2), _facts("Qwen3-8B (nothink)", "Qwen/Qwen3-8B", 8.2)
+    assert on.reasons
+    assert not off.reasons
+    assert on.key != off.key
+
+
+def test_a_mixture_of_experts_uses_a_part_of_its_size():
+    """Where nobody published the active size, a fifth is assumed; a dense model uses all of it."""
+    assert _facts("Mixtral-8x7B-Instruct-v0.1", None, 46.7).params_active_b == pytest.approx(9.34)
+    assert _facts("gemma-2-9b-it", None, 9.2).params_active_b is None
+
+
+def test_the_shipped_rules_load_once():
+    """They are the same object every time."""
+    assert load_family_rules() is load_family_rules()
