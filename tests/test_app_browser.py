@@ -58,7 +58,10 @@ def test_a_prompt_is_routed_and_explained_without_a_provider(page: "Page", offli
     page.wait_for_selector("#candidates [data-testid='cell-0-1']")
     assert _chosen(page) in page.locator("#candidates [data-testid='cell-0-1']").inner_text()
     page.get_by_role("tab", name="Picture").click()
-    page.wait_for_selector("#contributions .js-plotly-plot .bars path")
+    # Bars of a part that is 0 have no width: wait for one that has.
+    page.wait_for_function(
+        "[...document.querySelectorAll('#contributions .bars path')].some(bar => bar.getBBox().width > 1)"
+    )
     page.get_by_role("tab", name="Left out").click()
     page.locator("#why-not input, #why-not textarea").fill("guard")
     page.wait_for_function("document.querySelector('#excluded').innerText.toLowerCase().includes('guard')")
