@@ -1,6 +1,6 @@
 """One OpenAI-compatible server: its model list, and one streamed answer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,7 +21,7 @@ class ModelServer(Protocol):
 
     async def list_models(self) -> tuple[str, ...]: ...
 
-    def stream(self, served_name: str, question: Question) -> AsyncIterator[Chunk]: ...
+    def stream(self, served_name: str, question: Question) -> AsyncGenerator[Chunk]: ...
 
     async def close(self) -> None: ...
 
@@ -32,7 +32,11 @@ class Timeouts:
 
     connect_s: float = 5.0
     silence_s: float = 90.0
-    """Between two pieces of an answer, and before the first; reasoning models think for long."""
+    """Between two pieces of an answer, and before the first when nobody else can be asked; reasoning takes long."""
+    first_piece_s: float = 30.0
+    """Before the first piece, while another model or provider can be asked instead."""
+    give_up_s: float = 120.0
+    """After this no further try is begun."""
     list_s: float = 8.0
 
 
@@ -59,7 +63,7 @@ class OpenAIServer:
         finally:
             await client.close()
 
-    async def stream(self, served_name: str, question: Question) -> AsyncIterator[Chunk]:
+    async def stream(self, served_name: str, question: Question) -> AsyncGenerator[Chunk]:
         """The pieces of one answer as they arrive.
 
         Raises:

@@ -1,9 +1,12 @@
 """The one place where the SDK's errors become this project's, most specific first. No key gets into a text."""
 
+import math
+
 from omni.errors import AuthMissing, BadReply, InputError, ProviderError, RateLimited, Retryable
+from omni.gateway.messages import ErrorKind
 
 _SENTENCES = {
-    401: "refused the key. Check HF_TOKEN or OMNI_API_KEY.",
+    401: "refused the key. Check HF_TOKEN, OMNI_API_KEY or the server's OMNI_KEY_<NAME>.",
     402: "says that the account has no credit left. Add credit or connect another server.",
     403: "does not allow this key to use the model. Check the key's permissions.",
     404: "does not know this model.",
@@ -14,17 +17,58 @@ _SENTENCES = {
 }
 
 
-def error_from_status(status: int, provider: str, *, retry_after: str | None = None) -> ProviderError:
-    """The error for an HTTP status of 400 or more, with a plain sentence."""
+_MISSING = ("not found", "does not exist", "not exist", "unknown model", "not supported", "no such model")
+"""How servers say with status 400 that they do not serve a model."""
+
+
+class ServerFailure(Retryable):
+    """A failure of a server, with its kind."""
+
+    def __init__(self, message: str, kind: ErrorKind) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class RefusedRequest(BadReply):
+    """The server is well, but this request does not suit this model."""
+
+
+def kind_of(error: ProviderError | InputError | TimeoutError) -> ErrorKind:
+    """What sort of failure an error is, for the health board and for a person."""
+    if isinstance(error, ServerFailure):
+        return error.kind
+    if isinstance(error, AuthMissing):
+        return ErrorKind.ACCOUNT
+    if isinstance(error, RateLimited):
+        return ErrorKind.RATE_LIMITED
+    if isinstance(error, RefusedRequest):
+        return ErrorKind.REFUSED
+    if isinstance(error, BadReply):
+        return ErrorKind.BROKEN
+    if isinstance(error, TimeoutError):
+        return ErrorKind.TIMEOUT
+    return ErrorKind.SERVER if isinstance(error, Retryable) else ErrorKind.OTHER
+
+
+def error_from_status(status: int, provider: str, *, retry_after: str | None = None, detail: str = "") -> ProviderError:
+    """The error for an HTTP status of 400 or more, with a plain sentence.
+
+    Args:
+        detail: The server's own words; read to tell a missing model from a bad request, never repeated.
+    """
+    if status == 400 and "model" in detail.casefold() and any(words in detail.casefold() for words in _MISSING):
+        return ServerFailure(f"{provider} {_SENTENCES[404]} (HTTP 400)", ErrorKind.NOT_SERVED)
     default = "had an internal error." if status >= 500 else "refused the request."
     message = f"{provider} {_SENTENCES.get(status, default)} (HTTP {status})"
     if status in {401, 402, 403}:
         return AuthMissing(message)
     if status == 429:
         return RateLimited(message, retry_after_s=_seconds(retry_after))
-    if status in {400, 422}:
-        return BadReply(message)
-    return Retryable(message)
+    if status == 404:
+        return ServerFailure(message, ErrorKind.NOT_SERVED)
+    if status == 408:
+        return ServerFailure(message, ErrorKind.TIMEOUT)
+    return ServerFailure(message, ErrorKind.SERVER) if status >= 500 else RefusedRequest(message)
 
 
 def to_provider_error(error: Exception, provider: str) -> ProviderError | InputError:
@@ -37,23 +81,24 @@ def to_provider_error(error: Exception, provider: str) -> ProviderError | InputE
     if isinstance(error, ProviderError):
         return error
     if isinstance(error, openai.APITimeoutError | TimeoutError):
-        return Retryable(f"{provider} did not answer in time.")
+        return ServerFailure(f"{provider} did not answer in time.", ErrorKind.TIMEOUT)
     if isinstance(error, openai.APIConnectionError):
-        return Retryable(f"{provider} cannot be reached or closed the connection.")
+        return ServerFailure(f"{provider} cannot be reached or closed the connection.", ErrorKind.CONNECTION)
     if isinstance(error, openai.APIStatusError):
         retry_after = error.response.headers.get("retry-after")
-        return error_from_status(error.status_code, provider, retry_after=retry_after)
+        return error_from_status(error.status_code, provider, retry_after=retry_after, detail=error.message)
     if isinstance(error, openai.APIError):
-        return Retryable(f"{provider} broke off with an error message.")
+        return ServerFailure(f"{provider} broke off with an error message.", ErrorKind.SERVER)
     if isinstance(error, ValueError | KeyError | AttributeError | TypeError):
         return BadReply(f"{provider} sent something that is not a chat completion ({type(error).__name__}).")
     if isinstance(error, OSError):
-        return Retryable(f"{provider} cannot be reached or closed the connection.")
+        return ServerFailure(f"{provider} cannot be reached or closed the connection.", ErrorKind.CONNECTION)
     return ProviderError(f"{provider} failed in an unexpected way ({type(error).__name__}).")
 
 
 def _seconds(retry_after: str | None) -> float | None:
     try:
-        return max(0.0, float(retry_after)) if retry_after else None
+        seconds = float(retry_after) if retry_after else None
     except ValueError:
         return None
+    return max(0.0, seconds) if seconds is not None and math.isfinite(seconds) else None

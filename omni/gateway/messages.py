@@ -1,7 +1,7 @@
 """What goes to a model server and what comes back. Times are in seconds on the gateway's clock."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from omni.types import Conversation
@@ -51,12 +51,36 @@ class Target:
     """What the server calls the model."""
 
 
+class ErrorKind(StrEnum):
+    """Why a try gave no answer, or no whole one."""
+
+    CONNECTION = "connection"
+    """The server cannot be reached or closed the connection."""
+    TIMEOUT = "timeout"
+    """Nothing came in time (408 too)."""
+    SERVER = "server"
+    """An internal error, or a stream that broke off with an error message."""
+    BROKEN = "broken"
+    """Something that is not a whole chat completion: nothing, an HTML page, no finish reason."""
+    NOT_SERVED = "not_served"
+    """The provider does not know the model."""
+    REFUSED = "refused"
+    """The request does not suit this model; another one may take it."""
+    RATE_LIMITED = "rate_limited"
+    ACCOUNT = "account"
+    """No key, a refused key or no credit: says nothing about the model."""
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """A try that gave no answer, and why."""
 
     target: Target
     error: str
+    kind: ErrorKind = ErrorKind.OTHER
+    seconds: float | None = None
+    """From the request until it was given up."""
 
 
 class AnswerStatus(StrEnum):
@@ -90,18 +114,9 @@ class Answer:
     """Failed tries, in order."""
     error: str | None = None
     """A sentence for the visitor, when failed or interrupted."""
-
-    def with_chunk(self, chunk: Chunk, *, first_token_s: float) -> "Answer":
-        """The answer with one more piece; `first_token_s` counts only for the first piece with content."""
-        first = self.time_to_first_token_s
-        if first is None and chunk.is_content:
-            first = first_token_s
-        return replace(
-            self,
-            status=AnswerStatus.STREAMING,
-            text=self.text + chunk.text,
-            reasoning=self.reasoning + chunk.reasoning,
-            usage=chunk.usage or self.usage,
-            finish_reason=chunk.finish_reason or self.finish_reason,
-            time_to_first_token_s=first,
-        )
+    error_kind: ErrorKind | None = None
+    """The reason of `error`; None without an error and when nothing could be tried."""
+    retry_after_s: float | None = None
+    """When failed: seconds until a provider may be asked again; None = not known."""
+    wait_s: float | None = None
+    """From the first request to the first piece, failed tries included."""

@@ -5,7 +5,8 @@ import openai
 import pytest
 
 from omni.errors import AuthMissing, ProviderError, RateLimited, Retryable
-from omni.gateway.failures import error_from_status, to_provider_error
+from omni.gateway.failures import error_from_status, kind_of, to_provider_error
+from omni.gateway.messages import ErrorKind
 
 REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1")
 
@@ -45,3 +46,27 @@ def test_an_unknown_error_does_not_repeat_its_text() -> None:
     error = to_provider_error(RuntimeError("secret-key"), "local")
     assert type(error) is ProviderError
     assert "secret-key" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, ErrorKind.REFUSED),
+        (402, ErrorKind.ACCOUNT),
+        (404, ErrorKind.NOT_SERVED),
+        (408, ErrorKind.TIMEOUT),
+        (413, ErrorKind.REFUSED),
+        (429, ErrorKind.RATE_LIMITED),
+        (503, ErrorKind.SERVER),
+    ],
+)
+def test_each_status_has_its_kind_for_the_health_board(status: int, kind: ErrorKind) -> None:
+    """The kind says who is to blame."""
+    assert kind_of(error_from_status(status, "local")) is kind
+
+
+def test_a_missing_model_is_told_from_a_bad_request() -> None:
+    """Some servers say 400 for a model they do not know; their words tell, and are not repeated."""
+    error = error_from_status(400, "local", detail="The requested model 'x' is not supported by any provider")
+    assert kind_of(error) is ErrorKind.NOT_SERVED
+    assert "'x'" not in str(error)

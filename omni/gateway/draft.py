@@ -1,0 +1,67 @@
+"""An answer while it grows. Pieces are joined only when somebody looks: a long answer stays cheap."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from omni.gateway.messages import Answer, AnswerStatus, Chunk
+
+
+class Draft:
+    """Belongs to one task that writes and one that reads, both on one loop. `changed` is set by every change."""
+
+    def __init__(self) -> None:
+        self.changed = asyncio.Event()
+        self._answer = Answer()
+        self._texts: list[str] = []
+        self._reasonings: list[str] = []
+
+    @property
+    def answer(self) -> Answer:
+        """The answer so far; the same value until something changes."""
+        if self._texts or self._reasonings:
+            text = "".join((self._answer.text, *self._texts))
+            reasoning = "".join((self._answer.reasoning, *self._reasonings))
+            self._texts, self._reasonings = [], []
+            self._answer = replace(self._answer, text=text, reasoning=reasoning)
+        return self._answer
+
+    @property
+    def has_content(self) -> bool:
+        """True once a piece with text or reasoning has come."""
+        return self._answer.status is AnswerStatus.STREAMING
+
+    def begin(self, *, first_token_s: float, wait_s: float) -> None:
+        """The first piece is here; times in seconds, from this request and from the first one."""
+        self.update(status=AnswerStatus.STREAMING, time_to_first_token_s=first_token_s, wait_s=wait_s)
+
+    def add(self, chunk: Chunk) -> None:
+        """One more piece."""
+        if chunk.text:
+            self._texts.append(chunk.text)
+        if chunk.reasoning:
+            self._reasonings.append(chunk.reasoning)
+        if chunk.usage or chunk.finish_reason:
+            self._answer = replace(
+                self._answer,
+                usage=chunk.usage or self._answer.usage,
+                finish_reason=chunk.finish_reason or self._answer.finish_reason,
+            )
+        self.changed.set()
+
+    def drop_pieces(self) -> None:
+        """Forgets what a failed try left: nothing of it was shown."""
+        self.update(usage=None, finish_reason=None)
+
+    def update(self, **fields: Any) -> None:
+        """Replaces fields of the answer."""
+        self._answer = replace(self.answer, **fields)
+        self.changed.set()
+
+    def tokens_per_s(self, total_s: float) -> float | None:
+        """Output tokens after the first piece for each second, of a request that took `total_s`; None = not known."""
+        answer = self.answer
+        if answer.usage is None or answer.time_to_first_token_s is None or answer.usage.output_tokens < 2:
+            return None
+        streaming_s = total_s - answer.time_to_first_token_s
+        return (answer.usage.output_tokens - 1) / streaming_s if streaming_s > 0.001 else None
