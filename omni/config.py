@@ -1,13 +1,26 @@
 """Settings from the environment; the only reader of os.environ."""
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from omni.errors import InputError
 
 DATA_DIR = Path(__file__).resolve().parent.parent / "data"
 HF_ROUTER_URL = "https://router.huggingface.co/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSetting:
+    """One server of OMNI_SERVERS."""
+
+    name: str
+    base_url: str
+    api_key: str | None = field(repr=False)
+    """None = the server needs none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +35,18 @@ class Settings:
     api_key: str | None = field(repr=False)
     hf_token: str | None = field(repr=False)
     in_space: bool
+    servers: tuple[ServerSetting, ...] = ()
+    """Further OpenAI-compatible servers, in the order given."""
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
+    """What clients of the OpenAI-compatible server must send; empty = everyone may use it."""
 
     @classmethod
     def from_env(cls) -> "Settings":
-        """Reads HF_TOKEN, OMNI_BASE_URL, OMNI_API_KEY, OMNI_HOST, OMNI_PORT, OMNI_DB and SPACE_ID.
+        """Reads HF_TOKEN, OMNI_BASE_URL, OMNI_API_KEY, OMNI_SERVERS with OMNI_KEY_<NAME>, OMNI_API_KEYS, OMNI_HOST,
+        OMNI_PORT, OMNI_DB and SPACE_ID.
 
         Raises:
-            InputError: OMNI_PORT is not a port number.
+            InputError: OMNI_PORT is not a port number, or OMNI_SERVERS cannot be read.
         """
         in_space = bool(os.environ.get("SPACE_ID"))
         port = os.environ.get("OMNI_PORT") or "7860"
@@ -42,4 +60,33 @@ class Settings:
             api_key=os.environ.get("OMNI_API_KEY") or None,
             hf_token=os.environ.get("HF_TOKEN") or None,
             in_space=in_space,
+            api_keys=tuple(key.strip() for key in os.environ.get("OMNI_API_KEYS", "").split(",") if key.strip()),
+            servers=read_servers(os.environ.get("OMNI_SERVERS") or "", os.environ),
         )
+
+
+def read_servers(listed: str, environment: Mapping[str, str]) -> tuple[ServerSetting, ...]:
+    """The servers of "name=url,name=url", each with the key in OMNI_KEY_<NAME> (capitals, "_" for other signs).
+
+    Raises:
+        InputError: An entry is not name=url, or two names would share a key. Addresses are not repeated: they may hold
+            a password.
+    """
+    servers: dict[str, ServerSetting] = {}
+    for position, entry in enumerate(filter(None, (part.strip() for part in listed.split(","))), start=1):
+        name, _, base_url = (part.strip() for part in entry.partition("="))
+        where = f"OMNI_SERVERS, entry {position}"
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]*", name) or not base_url:
+            raise InputError(f"{where} is not name=url. Set for example groq=https://api.groq.com/openai/v1.")
+        parts = urlsplit(base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise InputError(f"{where} ({name!r}): expected an http address such as http://127.0.0.1:8000/v1.")
+        variable = "OMNI_KEY_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
+        if "@" in parts.netloc:
+            raise InputError(f"{where} ({name!r}): the address holds a password. Put the key in {variable} instead.")
+        if variable in servers:
+            raise InputError(f"{where}: the name {name!r} is taken by {servers[variable].name!r}. Choose another.")
+        servers[variable] = ServerSetting(
+            name=name, base_url=base_url.rstrip("/"), api_key=environment.get(variable) or None
+        )
+    return tuple(servers.values())

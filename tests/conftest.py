@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
     from omni.router import Router
 
-_OWN_VARIABLES = ("HF_TOKEN", "OMNI_BASE_URL", "OMNI_API_KEY", "OMNI_HOST", "OMNI_PORT", "OMNI_DB", "SPACE_ID")
+_OWN_VARIABLES = (
+    "HF_TOKEN",
+    "OMNI_BASE_URL",
+    "OMNI_API_KEY",
+    "OMNI_SERVERS",
+    "OMNI_HOST",
+    "OMNI_PORT",
+    "OMNI_DB",
+    "SPACE_ID",
+)
 SERVED = ("Qwen/Qwen3-8B", "zai-org/GLM-4.6")
 """Catalog models that the scripted server serves to the app."""
 _LOCAL = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}

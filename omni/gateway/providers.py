@@ -25,14 +25,14 @@ class Provider:
 
 
 def providers_from(settings: Settings) -> tuple[Provider, ...]:
-    """The servers to try, in order: the one named by OMNI_BASE_URL, then Hugging Face's router.
+    """The servers to try, in order: the one named by OMNI_BASE_URL, those of OMNI_SERVERS, Hugging Face's router.
 
     A token goes to its own server only. In a Space the owner's HF_TOKEN is not spent on visitors' answers.
 
     Raises:
-        InputError: OMNI_BASE_URL is not an http address.
+        InputError: OMNI_BASE_URL is not an http address, or two servers have one name.
     """
-    providers = []
+    providers: list[Provider] = []
     if settings.base_url:
         parts = urlsplit(settings.base_url)
         if parts.scheme not in {"http", "https"} or not parts.netloc:
@@ -42,6 +42,12 @@ def providers_from(settings: Settings) -> tuple[Provider, ...]:
         name = parts.netloc.rpartition("@")[2]
         key = settings.api_key or DUMMY_KEY
         providers.append(Provider(name=name, base_url=settings.base_url.rstrip("/"), api_key=key))
+    for server in settings.servers:
+        providers.append(Provider(name=server.name, base_url=server.base_url, api_key=server.api_key or DUMMY_KEY))
     if settings.hf_token and not settings.in_space:
         providers.append(Provider(name="Hugging Face", base_url=HF_ROUTER_URL, api_key=settings.hf_token))
+    names = [provider.name for provider in providers]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"Two model servers are called {name!r}. Give the one in OMNI_SERVERS another name.")
     return tuple(providers)

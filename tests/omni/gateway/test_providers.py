@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from omni.config import HF_ROUTER_URL, Settings
+from omni.config import HF_ROUTER_URL, Settings, read_servers
 from omni.errors import InputError
 from omni.gateway import providers_from
 from omni.gateway.providers import DUMMY_KEY
@@ -42,3 +42,52 @@ def test_an_address_without_http_is_refused() -> None:
     """The message shows the value and an example."""
     with pytest.raises(InputError, match="localhost:11434"):
         providers_from(replace(NOTHING, base_url="localhost:11434"))
+
+
+def test_any_number_of_servers_each_with_its_own_key() -> None:
+    """OMNI_SERVERS names them in order; a key goes to its own server only, and none is a dummy."""
+    listed = "my-box=http://127.0.0.1:8000/v1/, groq=https://api.groq.com/openai/v1"
+    servers = read_servers(listed, {"OMNI_KEY_GROQ": "gsk-1", "OMNI_KEY_OTHER": "x"})
+    own, groq, router = providers_from(replace(NOTHING, servers=servers, hf_token="hf_x"))
+    assert (own.name, own.base_url, own.api_key) == ("my-box", "http://127.0.0.1:8000/v1", DUMMY_KEY)
+    assert (groq.name, groq.api_key, router.api_key) == ("groq", "gsk-1", "hf_x")
+    assert "gsk-1" not in repr(servers) + repr(groq)
+
+
+def test_signs_in_a_name_become_underscores_in_its_key() -> None:
+    """my-box has its key in OMNI_KEY_MY_BOX."""
+    (server,) = read_servers("my-box=http://127.0.0.1:8000/v1", {"OMNI_KEY_MY_BOX": "k"})
+    assert server.api_key == "k"
+
+
+@pytest.mark.parametrize(
+    ("listed", "words"),
+    [
+        ("http://127.0.0.1:8000/v1", "name=url"),
+        ("a=", "name=url"),
+        ("a=localhost:8000", "http address"),
+        ("a=http://x/v1,A=http://y/v1", "taken"),
+        ("a=http://me:secret@x/v1", "OMNI_KEY_A"),
+    ],
+)
+def test_servers_that_cannot_be_read_are_refused(listed: str, words: str) -> None:
+    """The message says what to set, and never repeats a password."""
+    with pytest.raises(InputError, match=words) as caught:
+        read_servers(listed, {})
+    assert "secret" not in str(caught.value)
+
+
+def test_settings_read_the_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment is enough."""
+    monkeypatch.setenv("OMNI_SERVERS", "a=http://127.0.0.1:8000/v1")
+    monkeypatch.setenv("OMNI_KEY_A", "key-a")
+    settings = Settings.from_env()
+    assert settings.servers[0].api_key == "key-a"
+    assert "key-a" not in repr(settings)
+
+
+def test_two_servers_of_one_name_are_refused() -> None:
+    """Names tell servers apart everywhere."""
+    servers = read_servers("Hugging Face=http://127.0.0.1:8000/v1", {})
+    with pytest.raises(InputError, match="Hugging Face"):
+        providers_from(replace(NOTHING, servers=servers, hf_token="hf_x"))
