@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from omni.recording import Recording, find_recording, load_recording, recordings_folder, shipped_names
-from omni.recording_mix import keys_of, mix
-from omni.recording_tables import FIGURES, INT8_SCALE, read_card, read_models
+from omni.recording.mix import keys_of, mix
+from omni.recording.tables import FIGURES, INT8_SCALE, read_card, read_models
 
 _WHOLE = ("input_tokens", "output_tokens")
 
@@ -76,7 +76,7 @@ def _part_folder(folder: Path, part: str) -> Path:
 def mix_recordings(
     recordings: Sequence[str | Path | Recording], *, models: Sequence[str] | None = None, name: str | None = None
 ) -> Recording:
-    """One recording from several, on the models they share; see `omni.recording_mix.mix`.
+    """One recording from several, on the models they share; see `omni.recording.mix.mix`.
 
     Args:
         recordings: names, folders or loaded recordings, at least two.

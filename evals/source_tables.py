@@ -9,8 +9,8 @@ import pandas as pd
 
 from evals.sources import Source
 from omni.errors import RecordingError
-from omni.recording_mix import SHARED_GROUP
-from omni.recording_split import join_groups, split_rows, text_key
+from omni.recording.mix import SHARED_GROUP
+from omni.recording.split import join_groups, split_rows, text_key
 
 MIN_COVERAGE = 0.98
 """A model that answered less of a source is left out: its mean would be over other prompts than the others'."""

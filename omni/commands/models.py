@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from omni.catalog import Catalog, load_catalog
-from omni.catalog_rows import near_names
+from omni.catalog.rows import near_names
 from omni.errors import InputError
 from omni.types import ModelCard
 

@@ -10,7 +10,7 @@ from evals.recordings import list_recordings, mix_recordings, write_recording
 from evals.sources import MIXED, SHIPPED
 from omni.errors import RecordingError
 from omni.recording import load_recording, recordings_folder, shipped_names
-from omni.recording_mix import SHARED_GROUP
+from omni.recording.mix import SHARED_GROUP
 from tests.recording_builders import FakeFeatureMaker, tiny_models, tiny_outcomes, tiny_prompts, write_folder
 
 MAX_SHIPPED_MB = 22

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from omni.catalog.pricing import PricePair, SizedPrice, estimate_price, fit_prices, median_price
 from omni.errors import CatalogError
-from omni.pricing import PricePair, SizedPrice, estimate_price, fit_prices, median_price
 
 
 def test_median_counts_a_provider_once() -> None:

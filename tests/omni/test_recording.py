@@ -8,8 +8,8 @@ import pytest
 
 from omni.errors import RecordingError
 from omni.recording import find_recording, load_recording
-from omni.recording_mix import mix
-from omni.recording_split import join_groups, normalise_text, side_of, split_rows, text_key
+from omni.recording.mix import mix
+from omni.recording.split import join_groups, normalise_text, side_of, split_rows, text_key
 from tests.recording_builders import (
     FakeFeatureMaker,
     tiny_models,

@@ -6,8 +6,16 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import NamedTuple
 
-from omni.catalog_rows import BenchmarkRow, ModelRow, PriceRow, ScoreRow, SourceRow, SpeedRow, Table
-from omni.pricing import MIN_FIT_MODELS, PriceFit, PricePair, SizedPrice, estimate_price, fit_prices, median_price
+from omni.catalog.pricing import (
+    MIN_FIT_MODELS,
+    PriceFit,
+    PricePair,
+    SizedPrice,
+    estimate_price,
+    fit_prices,
+    median_price,
+)
+from omni.catalog.rows import BenchmarkRow, ModelRow, PriceRow, ScoreRow, SourceRow, SpeedRow, Table
 from omni.types import BenchmarkScore, ModelCard, Price, Speed
 
 MEDIAN = "median"

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from omni.errors import RecordingError
-from omni.recording import Recording
-from omni.recording_costs import CostBasis
+from omni.recording.costs import CostBasis
+from omni.recording.values import Recording
 
 SHARED_GROUP = "text:"
 """Start of the group ids that mean the same text in every recording, and so keep their name in a mixed one."""

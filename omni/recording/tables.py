@@ -13,7 +13,7 @@ import yaml
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from omni.errors import RecordingError
-from omni.recording_split import join_groups, split_rows, text_key
+from omni.recording.split import join_groups, split_rows, text_key
 
 FIGURES = ("score", "input_tokens", "output_tokens", "cost_usd", "latency_s")
 INT8_SCALE = 127.0

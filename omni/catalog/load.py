@@ -9,8 +9,9 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from omni.catalog_cards import SOURCE_COLUMNS, Tables, build_cards
-from omni.catalog_rows import (
+from omni.catalog.cards import SOURCE_COLUMNS, Tables, build_cards
+from omni.catalog.pricing import PriceFit, estimate_price
+from omni.catalog.rows import (
     BenchmarkRow,
     ModelRow,
     PriceRow,
@@ -23,7 +24,6 @@ from omni.catalog_rows import (
 )
 from omni.config import DATA_DIR
 from omni.errors import CatalogError
-from omni.pricing import PriceFit, estimate_price
 from omni.types import ModelCard
 
 __all__ = ["Catalog", "PriceFit", "estimate_price", "load_catalog"]
