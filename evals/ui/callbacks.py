@@ -20,7 +20,7 @@ from evals.ui import text, views
 from evals.ui.runs import BenchRuns, Run
 from omni.errors import InputError, OmniError
 from omni.recording import find_recording
-from omni.recording_tables import read_card
+from omni.recording.tables import read_card
 
 DEFAULT_RECORDING = "korbench"
 POLL_S = 0.15

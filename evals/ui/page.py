@@ -10,7 +10,7 @@ from evals.ui import callbacks as on
 from evals.ui import text, views
 from evals.ui.runs import MAX_SEED, BenchRuns
 from omni.recording import find_recording, shipped_names
-from omni.recording_tables import read_card
+from omni.recording.tables import read_card
 from omni.store import Store
 
 DEFAULT_POLICIES = ("omni", "knn", "kmeans", "ridge")
