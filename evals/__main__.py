@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from evals import build, robustness
+from evals import build, robustness, zero
 from omni.errors import InputError, OmniError, StoreError
 
 
@@ -20,6 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_list(subparsers)
     _add_report(subparsers)
     robustness.add_parser(subparsers)
+    zero.add_parser(subparsers)
     build.add_parser(subparsers)
     args = parser.parse_args(argv)
     try:

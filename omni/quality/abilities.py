@@ -12,7 +12,8 @@ from omni.types import BenchmarkScore, ModelCard, Task
 MIN_MODELS = 8
 """A benchmark with fewer models is left out: its scale cannot be told from its models."""
 LOGITS_PER_SD = 1.0
-"""One standard deviation between models, in logits of a correct answer."""
+"""One standard deviation between models, in logits of a correct answer. The recordings' own scales lie around it:
+0.7 to 2.0 logits by recording, see `python -m evals zero --models`."""
 RESIDUAL_KAPPA = 3.0
 """Own benchmarks at which half of a model's task-specific deviation is believed."""
 ELO_TO_LOGIT = np.log(10) / 400

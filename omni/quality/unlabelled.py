@@ -24,9 +24,11 @@ BENCHMARK_ERROR = 0.7
 """Share of the catalog's standard errors that is a skill's own; the rest is shared by all benchmarks of a model."""
 SKILL_TRUST = 0.5
 """Share of a predicted difference between skills of a model that is believed; chosen on recordings left out."""
-LENGTH_TRUST = 0.7
+LENGTH_TRUST = 1.0
 RISK = 0.5
 """Standard errors of a model's ability that are taken off its quality."""
+LABEL_TRUST = 0.6
+"""Share of what a few outcomes say of differences between models that is believed: the pick is the luckiest of many."""
 USUAL_TOKENS = 300.0
 DIFFICULTY_RIDGE, LENGTH_RIDGE = 0.1, 0.01
 SKILL_RIDGE = 0.05
@@ -123,13 +125,15 @@ class UnlabelledPool:
             return self
         forecast = self.predict(features, input_tokens)
         value, noise = _residual_logits(scores, seen, forecast.quality)
-        level, covariance = condition(np.zeros(len(value)), self.level_covariance, value, noise)
+        moved, covariance = condition(np.zeros(len(value)), self.level_covariance, value, noise)
+        shared = moved.mean()
+        level = self.level + shared + LABEL_TRUST * (moved - shared)
         shift = self.log_cost
         if costs_usd is not None:
             ratio, ratio_noise = _cost_ratio(costs_usd, forecast.cost_usd)
             spread = _at_skills(LENGTH, self.length, self.usual_shares)
             shift = shift + condition(np.zeros(len(ratio)), spread, ratio, ratio_noise)[0]
-        return replace(self, level=self.level + level, level_covariance=covariance, log_cost=shift)
+        return replace(self, level=level, level_covariance=covariance, log_cost=shift)
 
 
 def solve_heads(transfer: Transfer) -> PromptHeads:
