@@ -66,28 +66,42 @@ class CueFinder:
             words: The words of the text as the encoder splits it.
             flat: The canonical one-line text, for scripts without spaces.
         """
+        found = np.zeros(self.n_cues, dtype=np.float32)
+        found[self._places(words, flat)] = 1.0
+        return found
+
+    def vectors(self, texts: Sequence[tuple[Sequence[str], str]]) -> np.ndarray:
+        """What `vector` says of each pair of words and one-line text, (n_texts, n_cues)."""
+        found = np.zeros((len(texts), self.n_cues), dtype=np.float32)
+        places = [
+            row * self.n_cues + place for row, (words, flat) in enumerate(texts) for place in self._places(words, flat)
+        ]
+        found.reshape(-1)[places] = 1.0
+        return found
+
+    def _places(self, words: Sequence[str], flat: str) -> list[int]:
         # by distance to the nearer end of the text: at the edge, near it, anywhere
         rings: tuple[set[int], set[int], set[int]] = (set(), set(), set())
         n_words = len(words)
         if n_words > _N_HEAD + _N_TAIL:
-            self._find_words(words, range(_N_HEAD), rings)
-            self._find_words(words, range(n_words - _N_TAIL, n_words), rings)
+            self._find_words(words, 0, _N_HEAD, rings)
+            self._find_words(words, n_words - _N_TAIL, n_words, rings)
         else:
-            self._find_words(words, range(n_words), rings)
+            self._find_words(words, 0, n_words, rings)
         if not flat.isascii():
             self._find_unspaced(flat, rings)
-        found = np.zeros((3, len(self.concepts)), dtype=np.float32)
-        for row, ring in enumerate(rings):
-            if ring:
-                found[row:, list(ring)] = 1.0
-        return found.ravel()
+        edge, near, anywhere = rings
+        near |= edge
+        anywhere |= near
+        n_concepts = len(self.concepts)
+        return [*edge, *(n_concepts + c for c in near), *(2 * n_concepts + c for c in anywhere)]
 
-    def _find_words(self, words: Sequence[str], positions: range, rings: tuple[set[int], set[int], set[int]]) -> None:
+    def _find_words(
+        self, words: Sequence[str], start: int, end: int, rings: tuple[set[int], set[int], set[int]]
+    ) -> None:
         last = len(words) - 1
-        clues = map(self._clues.__getitem__, words[positions.start : positions.stop])
-        for position, clue in zip(positions, clues, strict=True):
-            if clue is None:
-                continue
+        clues = map(self._clues.__getitem__, words[start:end])
+        for position, clue in [(position, clue) for position, clue in enumerate(clues, start) if clue]:
             ring = rings[_ring(min(position, last - position))]
             ring.update(clue.concepts)
             if clue.phrases and position < last:

@@ -6,7 +6,6 @@ a dictionary and a cache, because the tokenizer library needs most of the time b
 """
 
 import json
-import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from safetensors.numpy import load_file
 
 from omni.errors import OmniError
 from omni.reading.cache import WordCache
+from omni.reading.ngrams import normalised
 
 _CACHED_TOKENS = 65_536
 _MAX_WORD_CHARS = 100
@@ -54,13 +54,13 @@ class StaticEncoder:
             return _ASCII_WORDS.findall(flat)
         return self._words.findall(self._dropped.sub("", unicodedata.normalize("NFD", flat)))
 
-    def words_and_pieces(self, flat: str) -> tuple[list[str], np.ndarray]:
+    def words_and_pieces(self, flat: str) -> tuple[list[str], list[int]]:
         """What `words` and `piece_ids` say of a text, from a memory of what stands between two spaces."""
         # without a character beyond ASCII, control characters part words; beside one, they are dropped
         tokens = self._ascii_tokens if flat.isascii() else self._tokens
         known = list(map(tokens.__getitem__, flat.split()))
         words = list(chain.from_iterable(map(_WORDS_OF, known)))
-        return words, np.array(list(chain.from_iterable(map(_PIECES_OF, known))), dtype=np.int64)
+        return words, list(chain.from_iterable(map(_PIECES_OF, known)))
 
     def piece_ids(self, words: Sequence[str]) -> np.ndarray:
         """Word-piece ids of words, (n_pieces,) int64; unknown pieces are left out."""
@@ -70,9 +70,7 @@ class StaticEncoder:
         """The L2-normalised mean of the pieces' vectors, (n_dimensions,) float32; zeros when there is no piece."""
         if not len(piece_ids):
             return np.zeros(self.n_dimensions, dtype=np.float32)
-        total = np.add.reduce(self._embeddings.take(piece_ids, axis=0).astype(np.float32), axis=0)
-        norm = math.sqrt(total @ total)
-        return total / norm if norm else total
+        return normalised(np.add.reduce(self._embeddings.take(piece_ids, axis=0).astype(np.float32), axis=0))
 
     def _read_ascii_token(self, token: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
         return self._with_pieces(_ASCII_WORDS.findall(token))

@@ -3,14 +3,16 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from pathlib import Path
 
 import numpy as np
 
 from omni.reading.canonical import CanonicalText, canonicalise
 from omni.reading.encoder import StaticEncoder, load_encoder
-from omni.reading.ngrams import GramCounts, GramProjection, code_points, count_grams, load_projection
-from omni.reading.structure import SIGNAL_NAMES, find_structure, signals
+from omni.reading.ngrams import GramCounts, GramProjection, code_points, count_grams, load_projection, normalised
+from omni.reading.side_by_side import MAX_TEXTS, CountTable, count_grams_of, join_codes, weighted_sums
+from omni.reading.structure import SIGNAL_NAMES, count_characters, count_characters_of, find_structure, signals
 from omni.types import Structure
 
 ENCODER_FOLDER = "encoder/static-minilm-d256-int8"
@@ -34,6 +36,18 @@ class TextReading:
     """(n_features,) float32: static encoder, gram directions, signals."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextReadings:
+    """What `TextReading` holds, of several texts."""
+
+    texts: list[TextReading]
+    grams: CountTable
+    piece_ids: np.ndarray
+    """Of all texts, one after another."""
+    piece_starts: list[int]
+    """Where each text begins in `piece_ids`, and the end of the last."""
+
+
 class FeatureMaker:
     """Text to feature rows; the two embedding blocks are L2-normalised each, signals lie about -1..1."""
 
@@ -54,31 +68,64 @@ class FeatureMaker:
     def features(self, texts: Sequence[str]) -> np.ndarray:
         """Feature rows, (n_texts, n_embedding + n_signals) float32."""
         rows = np.empty((len(texts), self.n_features), dtype=np.float32)
-        for position, text in enumerate(texts):
-            rows[position] = self.read_text(text).row
+        for start in range(0, len(texts), MAX_TEXTS):
+            readings = self.read_texts(texts[start : start + MAX_TEXTS])
+            rows[start : start + MAX_TEXTS] = [reading.row for reading in readings.texts]
         return rows
 
     def read_text(self, text: str) -> TextReading:
         """The feature row of one text with what was found on the way."""
         canonical = canonicalise(text)
         padded = code_points(canonical.flat)
-        codes = padded[1:-1]
-        structure = find_structure(canonical, codes)
+        counts = count_characters(padded)
+        structure = find_structure(canonical, counts.n_digit_runs)
         grams = count_grams(padded)
-        words, piece_ids = self.encoder.words_and_pieces(canonical.flat)
+        words, pieces = self.encoder.words_and_pieces(canonical.flat)
+        piece_ids = np.array(pieces, dtype=np.int64)
         row = np.empty(self.n_features, dtype=np.float32)
         row[: self.n_static] = self.encoder.vector(piece_ids)
         row[self.n_static : self.n_embedding] = self._projection.vector(grams)
-        row[self.n_embedding :] = signals(canonical, structure, codes)
+        row[self.n_embedding :] = signals(canonical, structure, counts)
         return TextReading(
             canonical=canonical,
             structure=structure,
-            codes=codes,
+            codes=padded[1:-1],
             grams=grams,
             words=words,
             piece_ids=piece_ids,
             row=row,
         )
+
+    def read_texts(self, texts: Sequence[str]) -> TextReadings:
+        """What `read_text` says of each text, at most `MAX_TEXTS`, worked out side by side."""
+        canonicals = list(map(canonicalise, texts))
+        joined = join_codes([canonical.flat for canonical in canonicals])
+        grams = count_grams_of(joined)
+        words, pieces = zip(*(self.encoder.words_and_pieces(canonical.flat) for canonical in canonicals), strict=True)
+        piece_ids = np.array(list(chain.from_iterable(pieces)), dtype=np.int64)
+        piece_starts = list(accumulate(map(len, pieces), initial=0))
+        directions = weighted_sums(grams, grams.weights, self._projection.matrix)
+        counts = count_characters_of(joined)
+        structures = [find_structure(c, count.n_digit_runs) for c, count in zip(canonicals, counts, strict=True)]
+        rows = np.empty((len(texts), self.n_features), dtype=np.float32)
+        rows[:, self.n_embedding :] = list(map(signals, canonicals, structures, counts))
+        readings = []
+        for position, (canonical, structure, row) in enumerate(zip(canonicals, structures, rows, strict=True)):
+            own_ids = piece_ids[piece_starts[position] : piece_starts[position + 1]]
+            row[: self.n_static] = self.encoder.vector(own_ids)
+            row[self.n_static : self.n_embedding] = normalised(directions[position])
+            readings.append(
+                TextReading(
+                    canonical=canonical,
+                    structure=structure,
+                    codes=joined.of_text(position),
+                    grams=grams.of_text(position),
+                    words=words[position],
+                    piece_ids=own_ids,
+                    row=row,
+                )
+            )
+        return TextReadings(texts=readings, grams=grams, piece_ids=piece_ids, piece_starts=piece_starts)
 
 
 def load_feature_maker(data_folder: Path) -> FeatureMaker:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from omni.errors import OmniError
-from omni.reading.features import TextReading
+from omni.reading.features import TextReading, TextReadings
 from omni.reading.ngrams import count_bins
+from omni.reading.side_by_side import CountTable, count_rows, weighted_sums
 from omni.types import Task
 
 N_WORD_BINS = 1 << 15
@@ -51,6 +53,16 @@ class Heads:
         exponents = np.exp((logits - logits.max()).astype(np.float64))
         return exponents / exponents.sum()
 
+    def task_shares_of(self, readings: TextReadings, cues: np.ndarray) -> np.ndarray:
+        """What `task_shares` says of each text, (n_texts, n_tasks); `cues` is (n_texts, n_cues)."""
+        logits = np.array([reading.row @ self.task_dense for reading in readings.texts])
+        logits += np.array([found @ self.task_cues for found in cues])
+        logits += self.task_bias
+        logits += _sparse_of(readings.grams, self.gram_idf, self.task_grams)
+        logits += _sparse_of(count_words_of(readings), self.word_idf, self.task_words)
+        exponents = np.exp((logits - logits.max(axis=1, keepdims=True)).astype(np.float64))
+        return exponents / exponents.sum(axis=1, keepdims=True)
+
     def difficulty_of(self, row: np.ndarray, shares: np.ndarray) -> float:
         """Expected share of mid-field models that fail, 0..1."""
         n_features = len(row)
@@ -66,6 +78,21 @@ def count_words(piece_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     pairs = (padded[:-1] * _PAIR + padded[1:]) * _PAIR_MIX
     hashed = (np.concatenate([ids * _ONE, pairs]) >> _WORD_SHIFT).astype(np.uint16)
     return count_bins(hashed)
+
+
+def count_words_of(readings: TextReadings) -> CountTable:
+    """What `count_words` says of each text."""
+    starts = np.array(readings.piece_starts)
+    n_texts = len(starts) - 1
+    rows = np.repeat(np.arange(n_texts, dtype=np.uint32), np.diff(starts))
+    ids = (readings.piece_ids + 1).astype(np.uint32)
+    # a zero before each text and one after the last, as if each text stood alone
+    padded = np.zeros(len(ids) + n_texts + 1, dtype=np.uint32)
+    padded[np.arange(1, len(ids) + 1) + rows] = ids
+    pair_rows = np.repeat(np.arange(n_texts, dtype=np.uint32), np.diff(starts) + 1)
+    pairs = (padded[:-1] * _PAIR + padded[1:]) * _PAIR_MIX
+    hashed = np.concatenate([ids * _ONE, pairs]) >> _WORD_SHIFT
+    return count_rows(np.concatenate([rows, pair_rows]) << np.uint32(16) | hashed, n_texts)
 
 
 def save_heads(heads: Heads, path: Path) -> None:
@@ -102,3 +129,11 @@ def _sparse(bins: np.ndarray, weights: np.ndarray, idf: np.ndarray, table: np.nd
     if not norm:
         return np.zeros(table.shape[1], dtype=np.float32)
     return (values @ table.take(bins, axis=0)) / np.float32(norm)
+
+
+def _sparse_of(table: CountTable, idf: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    values = table.weights * idf.take(table.bins)
+    sums = weighted_sums(table, values, matrix)
+    parts = (values[start:end] for start, end in pairwise(table.starts))
+    norms = np.array([math.sqrt(part @ part) or 1.0 for part in parts], dtype=np.float32)
+    return sums / norms[:, None]

@@ -6,7 +6,7 @@ once over many languages and tasks; only the projection is shipped.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,7 @@ N_DIRECTIONS = 64
 _BITS = np.uint32(32 - 14)
 _BASE = np.uint32(1_000_003)
 _MIX = np.uint32(2_654_435_761)
-_SIZES = (2, 3, 4)
+GRAM_SIZES = (2, 3, 4)
 
 
 class GramCounts(NamedTuple):
@@ -41,30 +41,39 @@ class GramProjection:
 
     def vector(self, grams: GramCounts) -> np.ndarray:
         """L2-normalised directions, (n_directions,) float32; zeros for a text without grams."""
-        total = grams.weights @ self.matrix.take(grams.bins, axis=0)
-        norm = math.sqrt(total @ total)
-        return total / norm if norm else total
+        return normalised(grams.weights @ self.matrix.take(grams.bins, axis=0))
+
+
+def normalised(total: np.ndarray) -> np.ndarray:
+    """A vector with length one; zeros stay zeros."""
+    norm = math.sqrt(total @ total)
+    return total / norm if norm else total
+
+
+def hash_grams(codes: np.ndarray) -> Iterator[np.ndarray]:
+    """Bins of the grams that begin at each code point, one array for each of `GRAM_SIZES`, uint32."""
+    rolling = codes
+    for size in GRAM_SIZES:
+        rolling = rolling[:-1] * _BASE
+        rolling += codes[size - 1 :]
+        yield rolling * _MIX >> _BITS
 
 
 def count_grams(codes: np.ndarray) -> GramCounts:
     """Grams of a text given as code points, (n_chars,) uint32."""
-    sizes = [size for size in _SIZES if size <= len(codes)]
-    hashed = np.empty(sum(len(codes) - size + 1 for size in sizes), dtype=np.uint16)
-    rolling = codes
-    start = 0
-    for size in sizes:
-        rolling = rolling[:-1] * _BASE
-        rolling += codes[size - 1 :]
-        end = start + len(rolling)
-        np.right_shift(rolling * _MIX, _BITS, out=hashed[start:end], casting="unsafe")
-        start = end
-    return count_bins(hashed)
+    return count_bins(np.concatenate(list(hash_grams(codes)), dtype=np.uint16, casting="unsafe"))
 
 
 def count_bins(hashed: np.ndarray) -> GramCounts:
     """Distinct values of a uint16 array and the weight of each."""
     # numpy sorts 16-bit integers by radix when asked for a stable sort
     ordered = np.sort(hashed, kind="stable")
+    ends, counts = run_lengths(ordered)
+    return GramCounts(ordered[ends].astype(np.int64), log_weights().take(counts, mode="clip"))
+
+
+def run_lengths(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each run of equal values ends (its last position), and how long it is."""
     last = np.empty(len(ordered), dtype=bool)
     last[-1:] = True
     np.not_equal(ordered[1:], ordered[:-1], out=last[:-1])
@@ -73,11 +82,11 @@ def count_bins(hashed: np.ndarray) -> GramCounts:
     counts[1:] -= ends[:-1]
     if len(counts):
         counts[0] += 1
-    return GramCounts(ordered[ends].astype(np.int64), _log_weights().take(counts, mode="clip"))
+    return ends, counts
 
 
 @lru_cache(maxsize=1)
-def _log_weights() -> np.ndarray:
+def log_weights() -> np.ndarray:
     """1 + log count by count; no text is longer than the table."""
     return (1.0 + np.log(np.maximum(np.arange(1 << 16), 1))).astype(np.float32)
 

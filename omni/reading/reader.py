@@ -1,6 +1,6 @@
 """A conversation to its PromptProfile: what is asked, in which language, how hard, with what in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,9 @@ from omni.reading.language import UNDETERMINED, LanguageReader, load_language_re
 from omni.reading.privacy import find_private
 from omni.reading.safety import SafetyRules, load_safety
 from omni.reading.scripts import find_script
+from omni.reading.side_by_side import MAX_TEXTS
 from omni.reading.tokens import estimate_tokens
-from omni.types import Conversation, PromptProfile, Task
+from omni.types import Conversation, PromptProfile, Safety, Task
 
 CUE_FILE = "router/cues.yml"
 HEAD_FILE = "router/heads.safetensors"
@@ -50,21 +51,38 @@ class Reader:
     def read(self, conversation: Conversation) -> PromptProfile:
         """The profile of one conversation."""
         reading = self.features.read_text(_profile_text(conversation))
-        return self._profile(conversation, reading, self._languages.find(reading.canonical.text))
+        cues = self.cues.vector(reading.words, reading.canonical.flat)
+        return self._profile(
+            conversation,
+            reading,
+            self.heads.task_shares(reading, cues),
+            self._languages.find(reading.canonical.text),
+            self._safety.classify(reading.canonical.flat),
+        )
 
     def read_batch(self, conversations: Sequence[Conversation]) -> list[PromptProfile]:
         """The profiles of many conversations, each the same as `read` gives."""
-        readings = [self.features.read_text(_profile_text(conversation)) for conversation in conversations]
-        languages = self._languages.find_many([reading.canonical.text for reading in readings])
-        return list(map(self._profile, conversations, readings, languages))
+        profiles: list[PromptProfile] = []
+        for start in range(0, len(conversations), MAX_TEXTS):
+            profiles += self._read_side_by_side(conversations[start : start + MAX_TEXTS])
+        return profiles
+
+    def _read_side_by_side(self, conversations: Sequence[Conversation]) -> Iterable[PromptProfile]:
+        readings = self.features.read_texts(list(map(_profile_text, conversations)))
+        flats = [reading.canonical.flat for reading in readings.texts]
+        cues = self.cues.vectors([(reading.words, reading.canonical.flat) for reading in readings.texts])
+        shares = self.heads.task_shares_of(readings, cues)
+        languages = self._languages.find_many([reading.canonical.text for reading in readings.texts])
+        return map(self._profile, conversations, readings.texts, shares, languages, self._safety.classify_many(flats))
 
     def read_text(self, text: str) -> TextReading:
         """The feature row of a text and what was found on the way."""
         return self.features.read_text(text)
 
-    def _profile(self, conversation: Conversation, reading: TextReading, language: str) -> PromptProfile:
-        cues = self.cues.vector(reading.words, reading.canonical.flat)
-        shares = _with_attachments(self.heads.task_shares(reading, cues), conversation)
+    def _profile(
+        self, conversation: Conversation, reading: TextReading, shares: np.ndarray, language: str, safety: Safety
+    ) -> PromptProfile:
+        shares = _with_attachments(shares, conversation)
         return PromptProfile(
             language=language,
             script=_script_of(reading),
@@ -81,7 +99,7 @@ class Reader:
                 for index, message in enumerate(conversation.messages)
                 for span in find_private(message.text, index, language)
             ),
-            safety=self._safety.classify(reading.canonical.flat),
+            safety=safety,
             features=reading.row,
         )
 

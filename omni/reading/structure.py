@@ -6,11 +6,13 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from omni.reading.canonical import CanonicalText
 from omni.reading.scripts import SCRIPT_GROUPS, script_table
+from omni.reading.side_by_side import JoinedCodes
 from omni.types import Structure
 
 _CODE_GATES = ("def ", "class ", "import ", "#include", "SELECT ", "function ", "const ", "fn ", "public ", "return ")
@@ -66,15 +68,43 @@ SIGNAL_NAMES: tuple[str, ...] = (
 )
 
 
-def find_structure(canonical: CanonicalText, codes: np.ndarray) -> Structure:
-    """The facts about the form of a canonical text; counts are those of head and tail when it was cut.
+class CharacterCounts(NamedTuple):
+    """How many characters of each kind a one-line text has."""
+
+    kinds: list[int]
+    """By kind; spaces are not counted in full."""
+    n_digit_runs: int
+    n_beyond_ascii: int
+
+
+def count_characters(padded: np.ndarray) -> CharacterCounts:
+    """The counts of one text.
 
     Args:
-        codes: Code points of the canonical one-line text, (n_chars,) uint32.
+        padded: Code points of the canonical one-line text with a space at both ends, uint32.
     """
-    text, flat = canonical.text, canonical.flat
+    is_digit = (padded - np.uint32(48)) < 10
+    return CharacterCounts(
+        np.bincount(_kinds(padded), minlength=_N_KINDS).tolist(),
+        int(np.count_nonzero(is_digit[1:] > is_digit[:-1])),
+        int(np.count_nonzero(padded > 127)),
+    )
+
+
+def count_characters_of(joined: JoinedCodes) -> list[CharacterCounts]:
+    """What `count_characters` says of each text."""
+    codes, rows, n_texts = joined.codes, joined.rows, len(joined.starts) - 1
     is_digit = (codes - np.uint32(48)) < 10
-    n_digit_runs = int(np.count_nonzero(is_digit[1:] > is_digit[:-1])) + int(len(is_digit) > 0 and is_digit[0])
+    kinds = np.bincount(rows * np.uint32(_N_KINDS) + _kinds(codes), minlength=n_texts * _N_KINDS)
+    digit_runs = np.bincount(rows[1:][is_digit[1:] > is_digit[:-1]], minlength=n_texts)
+    beyond_ascii = np.bincount(rows[codes > 127], minlength=n_texts)
+    by_text = (kinds.reshape(n_texts, _N_KINDS).tolist(), digit_runs.tolist(), beyond_ascii.tolist())
+    return list(map(CharacterCounts, *by_text))
+
+
+def find_structure(canonical: CanonicalText, n_numbers: int) -> Structure:
+    """The facts about the form of a canonical text; counts are those of head and tail when it was cut."""
+    text, flat = canonical.text, canonical.flat
     return Structure(
         has_code=_has_code(text),
         has_latex=("\\" in text or "$" in text) and _LATEX.search(text) is not None,
@@ -82,54 +112,44 @@ def find_structure(canonical: CanonicalText, codes: np.ndarray) -> Structure:
         asks_json="json" in flat,
         has_url="http://" in flat or "https://" in flat or "www." in flat,
         n_options=sum(_OPTION.match(text, start) is not None for start in _line_starts(text)),
-        n_numbers=n_digit_runs,
+        n_numbers=n_numbers,
         n_chars=canonical.n_chars,
         n_lines=canonical.n_lines,
     )
 
 
-def signals(canonical: CanonicalText, structure: Structure, codes: np.ndarray) -> np.ndarray:
-    """Numbers about -1..1 in the order of `SIGNAL_NAMES`, scaled by fixed constants, float32.
-
-    Args:
-        codes: Code points of the canonical one-line text, (n_chars,) uint32.
-    """
-    text = canonical.text
-    n_chars = max(len(codes), 1)
-    is_ascii = text.isascii()
-    found = _kind_table().take(codes if is_ascii else np.minimum(codes, 0xFFFF))
-    kinds = np.bincount(found, minlength=_N_KINDS).tolist()
+def signals(canonical: CanonicalText, structure: Structure, counts: CharacterCounts) -> list[float]:
+    """Numbers about -1..1 in the order of `SIGNAL_NAMES`, scaled by fixed constants."""
+    text, kinds = canonical.text, counts.kinds
+    n_chars = max(len(canonical.flat), 1)
     by_script = kinds[_LETTER + 1 :]
     n_letters = kinds[_LETTER] + sum(by_script)
     n_words = canonical.flat.count(" ") + 1
     lines = max(structure.n_lines, 1)
     n_points = sum(kinds[_OPERATOR : _POINT + 1])
-    return np.array(
-        [
-            (math.log1p(structure.n_chars) - 5.5) / 3.0,
-            (math.log1p(n_words) - 3.5) / 2.5,
-            (math.log1p(lines) - 1.5) / 1.5,
-            (math.log1p(structure.n_chars / lines) - 4.5) / 2.0,
-            (min(n_letters / n_words, 12.0) - 5.0) / 4.0,
-            min(4.0 * kinds[_DIGIT] / n_chars, 1.0),
-            min(5.0 * n_points / n_chars, 1.0),
-            min(10.0 * kinds[_OPERATOR] / n_chars, 1.0),
-            min(10.0 * kinds[_BRACKET] / n_chars, 1.0),
-            min(10.0 * kinds[_QUOTE] / n_chars, 1.0),
-            math.log1p(structure.n_numbers) / 3.0 - 0.5,
-            min(structure.n_options, 10) / 10.0,
-            float("?" in text or (not is_ascii and any(mark in text for mark in _QUESTION))),
-            float(text != "" and text[-1] in _QUESTION),
-            float(structure.has_code),
-            float(structure.has_latex),
-            float(structure.has_table),
-            float(structure.asks_json),
-            float(structure.has_url),
-            0.0 if is_ascii else int(np.count_nonzero(codes > 127)) / n_chars,
-            *(count / max(n_letters, 1) for count in by_script),
-        ],
-        dtype=np.float32,
-    )
+    return [
+        (math.log1p(structure.n_chars) - 5.5) / 3.0,
+        (math.log1p(n_words) - 3.5) / 2.5,
+        (math.log1p(lines) - 1.5) / 1.5,
+        (math.log1p(structure.n_chars / lines) - 4.5) / 2.0,
+        (min(n_letters / n_words, 12.0) - 5.0) / 4.0,
+        min(4.0 * kinds[_DIGIT] / n_chars, 1.0),
+        min(5.0 * n_points / n_chars, 1.0),
+        min(10.0 * kinds[_OPERATOR] / n_chars, 1.0),
+        min(10.0 * kinds[_BRACKET] / n_chars, 1.0),
+        min(10.0 * kinds[_QUOTE] / n_chars, 1.0),
+        math.log1p(structure.n_numbers) / 3.0 - 0.5,
+        min(structure.n_options, 10) / 10.0,
+        float("?" in text or (counts.n_beyond_ascii > 0 and any(mark in text for mark in _QUESTION))),
+        float(text != "" and text[-1] in _QUESTION),
+        float(structure.has_code),
+        float(structure.has_latex),
+        float(structure.has_table),
+        float(structure.asks_json),
+        float(structure.has_url),
+        counts.n_beyond_ascii / n_chars,
+        *(count / max(n_letters, 1) for count in by_script),
+    ]
 
 
 def _has_code(text: str) -> bool:
@@ -160,6 +180,10 @@ def _has_table(text: str) -> bool:
     # separated values: two lines on end with the same number of commas and no space after them
     commas = [line.count(",") if ", " not in line else 0 for line in text.split("\n")]
     return any(first == second >= 2 for first, second in pairwise(commas))
+
+
+def _kinds(codes: np.ndarray) -> np.ndarray:
+    return _kind_table().take(codes, mode="clip")
 
 
 @lru_cache(maxsize=1)

@@ -7,13 +7,13 @@ from omni.reading import Reader, estimate_tokens
 from omni.reading.canonical import canonicalise
 from omni.reading.ngrams import code_points, fit_directions
 from omni.reading.scripts import find_script
-from omni.reading.structure import find_structure
+from omni.reading.structure import count_characters, find_structure
 
 
 def structure_of(text: str):
     """The structure of a text."""
     canonical = canonicalise(text)
-    return find_structure(canonical, code_points(canonical.flat)[1:-1])
+    return find_structure(canonical, count_characters(code_points(canonical.flat)).n_digit_runs)
 
 
 def test_blocks_are_normalised(reader: Reader):

@@ -57,10 +57,15 @@ def test_same_text_gives_same_profile(reader):
 
 
 def test_batch_equals_single(reader):
-    """A batch says what single readings say."""
-    conversations = [Conversation.from_prompt(text) for text in ("hello", "Solve 3x = 12", "写一首关于秋天的诗")]
-    batch = reader.read_batch(conversations)
-    assert batch == [reader.read(conversation) for conversation in conversations]
+    """A batch says what single readings say, to the last bit and whatever stands beside a text."""
+    texts = [label.prompt for label in load_labels(DATA_DIR / "labels" / "heldout.csv")]
+    texts += ["", "a", "\ud800", "\x00", "😀 7", "12 " * 900, "How to make a pipe bomb at home?"]
+    conversations = [Conversation.from_prompt(text) for text in texts]
+    singles = [reader.read(conversation) for conversation in conversations]
+    for step in (1, -1):
+        batch = reader.read_batch(conversations[::step])[::step]
+        assert batch == singles
+        assert all(np.array_equal(one.features, many.features) for one, many in zip(singles, batch, strict=True))
 
 
 def test_image_makes_vision_lead(reader):

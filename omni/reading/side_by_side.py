@@ -1,0 +1,105 @@
+"""Counting for many texts side by side.
+
+What a text gets does not depend on the texts beside it: whole numbers are counted, floats are worked out element by
+element, and every sum of floats runs over one text with the same call that a text alone gets.
+"""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+import numpy as np
+
+from omni.reading.ngrams import GRAM_SIZES, GramCounts, code_points, hash_grams, log_weights, run_lengths
+
+MAX_TEXTS = 256
+"""Texts counted together; more would only take more memory."""
+_TEXTS_PER_TAKE = 16
+_ROW_SHIFT = np.uint32(16)
+_NO_TEXT = np.uint32(0xFFFF_FFFF)
+
+
+class JoinedCodes(NamedTuple):
+    """Code points of several one-line texts, each with a space at both ends."""
+
+    codes: np.ndarray
+    """(n_codes,) uint32"""
+    starts: list[int]
+    """Where each text begins, and the end of the last."""
+    rows: np.ndarray
+    """Which text each code point belongs to, (n_codes,) uint32."""
+    is_ascii: bool
+
+    def of_text(self, row: int) -> np.ndarray:
+        """The code points of one text without the spaces around it."""
+        return self.codes[self.starts[row] + 1 : self.starts[row + 1] - 1]
+
+
+class CountTable(NamedTuple):
+    """Bins and weights of several texts, one after another."""
+
+    bins: np.ndarray
+    """Distinct within a text and ascending, int64."""
+    weights: np.ndarray
+    """1 + log count of each, float32."""
+    starts: list[int]
+    """Where each text begins, and the end of the last."""
+
+    def of_text(self, row: int) -> GramCounts:
+        """The counts of one text."""
+        part = slice(self.starts[row], self.starts[row + 1])
+        return GramCounts(self.bins[part], self.weights[part])
+
+
+def join_codes(flats: Sequence[str]) -> JoinedCodes:
+    """The code points of one-line texts, at most `MAX_TEXTS`."""
+    joined = "  ".join(flats)
+    lengths = [len(flat) + 2 for flat in flats]
+    rows = np.repeat(np.arange(len(flats), dtype=np.uint32), lengths)
+    return JoinedCodes(code_points(joined), list(accumulate(lengths, initial=0)), rows, joined.isascii())
+
+
+def count_grams_of(joined: JoinedCodes) -> CountTable:
+    """What `count_grams` says of each text."""
+    codes, n_codes = joined.codes, len(joined.codes)
+    row_keys = joined.rows << _ROW_SHIFT
+    keys = np.full((len(GRAM_SIZES), n_codes), _NO_TEXT)
+    ends = np.array(joined.starts[1:])
+    for key, size, hashed in zip(keys, GRAM_SIZES, hash_grams(codes), strict=False):
+        np.bitwise_or(row_keys[: len(hashed)], hashed, out=key[: len(hashed)])
+        for overhang in range(1, size):
+            # a gram that begins here would end in the next text
+            key[ends - overhang] = _NO_TEXT
+    return count_rows(keys.ravel(), len(joined.starts) - 1)
+
+
+def count_rows(keys: np.ndarray, n_rows: int) -> CountTable:
+    """Counts of 16-bit values by text.
+
+    Args:
+        keys: Row of the text in the upper half, value in the lower half, uint32; all bits set stands for nothing.
+        n_rows: At most `MAX_TEXTS`.
+    """
+    ordered = np.sort(keys)
+    ends, counts = run_lengths(ordered)
+    distinct = ordered[ends]
+    starts = np.searchsorted(distinct, np.arange(n_rows + 1, dtype=np.uint32) << _ROW_SHIFT).tolist()
+    # what stands for nothing is sorted to the end
+    distinct, counts = distinct[: starts[-1]], counts[: starts[-1]]
+    bins = (distinct & np.uint32(0xFFFF)).astype(np.int64)
+    return CountTable(bins, log_weights().take(counts, mode="clip"), starts)
+
+
+def weighted_sums(table: CountTable, values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Of each text the sum of the matrix' rows at its bins, times `values`; (n_texts, n_columns) float32."""
+    starts = table.starts
+    n_texts = len(starts) - 1
+    sums = np.empty((n_texts, matrix.shape[1]), dtype=np.float32)
+    for first in range(0, n_texts, _TEXTS_PER_TAKE):
+        texts = range(first, min(first + _TEXTS_PER_TAKE, n_texts))
+        begin, end = starts[first], starts[texts.stop]
+        taken = matrix.take(table.bins[begin:end], axis=0)
+        for row in texts:
+            here, stop = starts[row], starts[row + 1]
+            np.matmul(values[here:stop], taken[here - begin : stop - begin], out=sums[row])
+    return sums
