@@ -1,23 +1,25 @@
 """A scripted OpenAI-compatible server on loopback: real HTTP and server-sent events, no sleeps.
 
 `Upstream.script(model, *steps)` says what the next requests for a model get; without a script a model answers
-`DEFAULT_TEXT` word by word. A step may wait for an event that the test sets with `release`.
+`DEFAULT_TEXT` word by word. A step may wait for an event that the test sets with `release`. `fail_at_random` makes a
+share of the requests fail, the same ones for the same seed. `sent` is the log: what was put on the wire for whom.
 """
 
 import asyncio
 import json
+import random
 import socket
 import threading
-from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 DEFAULT_TEXT = "The scripted server answers in a few words."
@@ -39,6 +41,65 @@ class Step:
     usage: tuple[int, int] | None = (12, 34)
     hold: str | None = None
     retry_after: str | None = None
+    hold_first: str | None = None
+    """Send nothing before the test releases this name: a slow first piece, or a stall when it never does."""
+    cut_first: bool = False
+    """Close the connection before the first piece."""
+    broken_json: bool = False
+    """Send half a JSON object instead of the first piece."""
+    html: bool = False
+    """Send a page, with `status`."""
+    error_event: bool = False
+    """Send an error inside the stream, before the first piece."""
+    twice: bool = False
+    """Send every piece twice."""
+    piece_chars: int | None = None
+    """Length of the pieces; None = words."""
+    message: str = "scripted"
+    """The text of an error."""
+
+    @property
+    def pieces(self) -> list[str]:
+        """What a whole answer is made of."""
+        if self.piece_chars is not None:
+            return [self.text[i : i + self.piece_chars] for i in range(0, len(self.text), self.piece_chars)]
+        words = self.text.split(" ")
+        parts = [words[0], *(f" {word}" for word in words[1:])]
+        return [part for part in parts for _ in range(2)] if self.twice else parts
+
+
+BEFORE_FIRST: tuple[Step, ...] = (
+    Step(status=500),
+    Step(status=503),
+    Step(status=408),
+    Step(status=404),
+    Step(status=400),
+    Step(status=429),
+    Step(status=502, html=True),
+    Step(html=True),
+    Step(empty=True),
+    Step(broken_json=True),
+    Step(cut_first=True),
+    Step(error_event=True),
+)
+"""Ways to fail before a piece has been sent, all at once: none needs a time-out."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Sent:
+    """One request and the content that went out for it."""
+
+    model: str
+    prompt: str
+    """The text of the last message."""
+    step: Step
+    parts: list[str] = field(default_factory=list)
+    is_complete: bool = False
+    """True when a finish reason was sent."""
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts)
 
 
 @dataclass(slots=True)
@@ -51,6 +112,10 @@ class Upstream:
     authorizations: list[str | None] = field(default_factory=list)
     disconnected: threading.Event = field(default_factory=threading.Event)
     list_status: int = 200
+    sent: list[Sent] = field(default_factory=list)
+    is_dead: bool = False
+    """Close every connection without an answer."""
+    _chance: Callable[[str, str], Step] | None = None
     _scripts: dict[str, deque[Step]] = field(default_factory=dict)
     _gates: dict[str, threading.Event] = field(default_factory=dict)
 
@@ -61,6 +126,22 @@ class Upstream:
     def script(self, model: str, *steps: Step) -> None:
         """Queues replies for a model; "*" is for any."""
         self._scripts.setdefault(model, deque()).extend(steps)
+
+    def fail_at_random(
+        self, seed: int, rate: float, failures: Sequence[Step] = BEFORE_FIRST, *, text: Callable[[str], str] = str
+    ) -> None:
+        """From now on, `rate` (0..1) of the requests without a script get one of `failures`, the others `text` of their
+        prompt. The draw depends on the seed, prompt, model and how often it was asked, not on the order of requests.
+        """
+        asked: Counter[tuple[str, str]] = Counter()
+
+        def draw(model: str, prompt: str) -> Step:
+            asked[model, prompt] += 1
+            chance = random.Random(f"{seed}/{self.port}/{model}/{prompt}/{asked[model, prompt]}")
+            failing = chance.random() < rate
+            return replace(chance.choice(failures), text=text(prompt)) if failing else Step(text=text(prompt))
+
+        self._chance = draw
 
     def release(self, name: str) -> None:
         self._gate(name).set()
@@ -74,15 +155,20 @@ class Upstream:
         self._scripts.clear()
         self._gates.clear()
         self.list_status = 200
+        self.sent.clear()
+        self.is_dead = False
+        self._chance = None
 
     def _gate(self, name: str) -> threading.Event:
         return self._gates.setdefault(name, threading.Event())
 
-    def _next_step(self, model: str) -> Step:
+    def _next_step(self, model: str, prompt: str) -> Step:
+        if self.is_dead:
+            return Step(cut_first=True)
         for key in (model, "*"):
             if self._scripts.get(key):
                 return self._scripts[key].popleft()
-        return Step()
+        return self._chance(model, prompt) if self._chance else Step()
 
     async def on_models(self, request: Request) -> Response:
         self.authorizations.append(request.headers.get("authorization"))
@@ -95,27 +181,42 @@ class Upstream:
         body = await request.json()
         self.requests.append(body)
         self.authorizations.append(request.headers.get("authorization"))
-        step = self._next_step(body["model"])
+        prompt = _prompt_of(body)
+        step = self._next_step(body["model"], prompt)
+        sent = Sent(model=body["model"], prompt=prompt, step=step)
+        self.sent.append(sent)
+        if step.html:
+            return HTMLResponse("<html><body><h1>Bad gateway</h1></body></html>", status_code=step.status)
         if step.status != 200:
             headers = {"retry-after": step.retry_after} if step.retry_after else None
-            return JSONResponse({"error": {"message": "scripted"}}, status_code=step.status, headers=headers)
-        return StreamingResponse(self._events(body["model"], step), media_type="text/event-stream")
+            return JSONResponse({"error": {"message": step.message}}, status_code=step.status, headers=headers)
+        return StreamingResponse(self._events(sent), media_type="text/event-stream")
 
-    async def _events(self, model: str, step: Step) -> AsyncIterator[bytes]:
-        if step.empty:
+    async def _events(self, sent: Sent) -> AsyncIterator[bytes]:
+        step, model = sent.step, sent.model
+        if step.hold_first:
+            await self._wait(step.hold_first)
+        if step.cut_first:
+            raise ConnectionAbortedError("scripted cut")
+        if step.broken_json:
+            yield b'data: {"id": "x", "choices": [{"del\n\n'
+        if step.error_event:
+            yield b'data: {"error": {"message": "scripted", "type": "server_error"}}\n\n'
+        if step.empty or step.broken_json or step.error_event:
             yield b"data: [DONE]\n\n"
             return
-        words = step.text.split(" ")
-        pieces = [words[0], *(f" {word}" for word in words[1:])]
         if step.reasoning:
             yield _event(model, {"reasoning_content": step.reasoning})
+        pieces = step.pieces
         for index, piece in enumerate(pieces):
+            sent.parts.append(piece)
             yield _event(model, {"content": piece})
             if step.cut and index == len(pieces) // 2:
                 raise ConnectionAbortedError("scripted cut")
             if step.hold and index == 0:
                 await self._wait(step.hold)
         if not step.no_finish:
+            sent.is_complete = True
             yield _event(model, {}, finish_reason="stop")
         if step.usage:
             usage = {
@@ -135,6 +236,13 @@ class Upstream:
         except asyncio.CancelledError:
             self.disconnected.set()
             raise
+
+
+def _prompt_of(body: dict[str, Any]) -> str:
+    content = body["messages"][-1].get("content") or ""
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text", "") for part in content)
 
 
 def _event(

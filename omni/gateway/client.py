@@ -37,6 +37,8 @@ class Timeouts:
     """Before the first piece, while another model or provider can be asked instead."""
     give_up_s: float = 120.0
     """After this no further try is begun."""
+    patience_s: float = 5.0
+    """The longest wait for a pause or a probe to end when nobody else is left; a longer one is said instead."""
     list_s: float = 8.0
 
 

@@ -18,6 +18,7 @@ from omni.gateway.tries import Tries, Try
 FRAME_S = 0.04
 """Time between two updates of a streamed answer: 25 a second."""
 MAX_ANSWER_S = 900.0
+MIN_WAIT_S = 0.05
 REPEAT_PAUSE_S = 0.2
 """Before a target that failed a moment ago is asked again."""
 
@@ -103,7 +104,7 @@ class Gateway:
     async def _run(self, targets: Sequence[Target], question: Question, draft: Draft) -> None:
         started = self._clock()
         tries = Tries(targets, self.health)
-        while (attempt := tries.next()) is not None:
+        while (attempt := await self._next(tries)) is not None:
             draft.update(status=AnswerStatus.WAITING, target=attempt.target)
             failure = await self._try(attempt, question, draft, started)
             if failure is None:
@@ -113,6 +114,18 @@ class Gateway:
             if self._clock() - started > self._timeouts.give_up_s:
                 break
         self._give_up(draft, tries, is_offered=bool(targets), total_s=self._clock() - started)
+
+    async def _next(self, tries: Tries) -> Try | None:
+        """The next try, after a short wait where every target is held back for a moment; None = give up."""
+        patience_s = self._timeouts.patience_s
+        while (attempt := tries.next()) is None:
+            wait_s = tries.retry_after_s()
+            if wait_s is None or wait_s > patience_s or not tries.may_go_on:
+                return None
+            wait_s = max(wait_s, self._repeat_pause_s)
+            patience_s -= max(wait_s, MIN_WAIT_S)
+            await asyncio.sleep(wait_s)
+        return attempt
 
     async def _try(self, attempt: Try, question: Question, draft: Draft, started: float) -> Attempt | None:
         """One request; None when it began an answer, however that ended."""

@@ -17,15 +17,21 @@ from omni.gateway.messages import ErrorKind, Target
 
 MAX_PAUSE_S = 600.0
 """The longest pause a provider may ask for; a longer one is tried again after this."""
-UNSAID_PAUSE_S = 5.0
-"""The pause of one model after a 429 that does not say how long."""
 ACCOUNT_S = 60.0
 """How long a provider whose account failed comes last."""
 BLAMES_MODEL = frozenset(
-    {ErrorKind.CONNECTION, ErrorKind.TIMEOUT, ErrorKind.SERVER, ErrorKind.BROKEN, ErrorKind.NOT_SERVED}
+    {
+        ErrorKind.CONNECTION,
+        ErrorKind.TIMEOUT,
+        ErrorKind.SERVER,
+        ErrorKind.BROKEN,
+        ErrorKind.NOT_SERVED,
+        ErrorKind.RATE_LIMITED,
+    }
 )
-BLAMES_PROVIDER = BLAMES_MODEL - {ErrorKind.NOT_SERVED}
-LOWERS_SUCCESS = BLAMES_MODEL | {ErrorKind.RATE_LIMITED, ErrorKind.OTHER}
+"""A 429 counts here only when it does not say how long to wait."""
+BLAMES_PROVIDER = BLAMES_MODEL - {ErrorKind.NOT_SERVED, ErrorKind.RATE_LIMITED}
+LOWERS_SUCCESS = BLAMES_MODEL | {ErrorKind.OTHER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,9 +182,8 @@ class HealthBoard:
                     record.gauges.learn(now, success=0.0)
             if kind is ErrorKind.ACCOUNT:
                 provider.account_error, provider.account_until_s = sentence, now + ACCOUNT_S
-            elif kind is ErrorKind.RATE_LIMITED:
-                paused, pause_s = (model, UNSAID_PAUSE_S) if retry_after_s is None else (provider, retry_after_s)
-                paused.paused_until_s = max(paused.paused_until_s, now + min(pause_s, MAX_PAUSE_S))
+            elif kind is ErrorKind.RATE_LIMITED and retry_after_s is not None:
+                provider.paused_until_s = max(provider.paused_until_s, now + min(retry_after_s, MAX_PAUSE_S))
             else:
                 self._blame(call.target, kind, now)
 

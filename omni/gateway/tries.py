@@ -9,7 +9,7 @@ from omni.gateway.messages import Attempt, ErrorKind, Target
 
 MAX_TRIES = 8
 TRIES_PER_TARGET = 3
-PASSES = frozenset({ErrorKind.CONNECTION, ErrorKind.SERVER, ErrorKind.BROKEN})
+PASSES = frozenset({ErrorKind.CONNECTION, ErrorKind.SERVER, ErrorKind.BROKEN, ErrorKind.RATE_LIMITED})
 """Failures that the same target may not have a moment later."""
 
 
@@ -33,10 +33,15 @@ class Tries:
         self._n_tried: Counter[Target] = Counter()
         self._failed_providers: set[str] = set()
 
+    @property
+    def may_go_on(self) -> bool:
+        """False when enough was tried."""
+        return self._n_tried.total() < MAX_TRIES
+
     def next(self) -> Try | None:
         """The next target that is not held back: a new one at a provider that did not fail, then a new one, then one
         that failed in passing; open breakers are probed early when nobody else is left. None = give up."""
-        if self._n_tried.total() >= MAX_TRIES:
+        if not self.may_go_on:
             return None
         ordered = sorted(self._targets, key=self._rank)
         for force in (False, True):
