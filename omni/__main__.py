@@ -1,4 +1,4 @@
-"""python -m omni route | models | bench | fit."""
+"""python -m omni route | models | bench | fit | serve."""
 
 import argparse
 import importlib
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from omni.errors import OmniError
 
-COMMANDS = ("route", "models", "bench", "fit")
+COMMANDS = ("route", "models", "bench", "fit", "serve")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,6 @@
+"""The OpenAI-compatible server: any OpenAI client may use Omni by its address."""
+
+from omni.api.server import create_api
+from omni.api.services import Guard, Services
+
+__all__ = ["Guard", "Services", "create_api"]

@@ -1,0 +1,161 @@
+"""What a client asks for: checked once, here. Fields that this module does not name go to the model unchanged."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from omni.api.errors import ApiError
+from omni.types import Preferences, Preset
+
+ALIASES: Mapping[str, Preset] = {
+    "omni": "balanced",
+    "omni:balanced": "balanced",
+    "omni:quality": "quality",
+    "omni:fast": "fast",
+    "omni:cheap": "cheap",
+}
+Form = TypeVar("Form", bound=BaseModel)
+_OWN_FIELDS = ("model", "omni", "stream", "stream_options")
+_REASONING = ("reasoning", "reasoning_content", "reasoning_details")
+
+
+class _Wishes(BaseModel):
+    """The optional field `omni` of a request."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_cost_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    allow: list[str] = []
+    deny: list[str] = []
+    licences_denied: list[str] = []
+
+
+class _StreamOptions(BaseModel):
+    include_usage: bool | None = None
+
+
+class _Chat(BaseModel):
+    model: str = Field(default="omni", min_length=1, max_length=300)
+    messages: list[dict[str, Any]] = Field(min_length=1)
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    omni: _Wishes | None = None
+
+
+class FeedbackRequest(BaseModel):
+    """Body of POST /v1/feedback."""
+
+    decision_id: str = Field(min_length=1, max_length=64)
+    rating: float = Field(ge=-1, le=1, allow_inf_nan=False)
+    """-1 = bad, 1 = good; 0 says nothing and is not kept."""
+    model_id: str | None = Field(default=None, max_length=300)
+    """The model that answered; left out = the last that answered this decision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """A chat request, taken apart."""
+
+    model: str
+    preferences: Preferences | None
+    """None = the model is named and served as is."""
+    is_stream: bool
+    wants_usage: bool
+    """Whether a stream ends with a usage chunk."""
+    body: dict[str, Any] = field(repr=False)
+    """For the upstream, without the model; always a stream with usage."""
+
+
+async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
+    """The body as an object.
+
+    Raises:
+        ApiError: 413 over `max_bytes`, 415 not sent as JSON, 400 not a JSON object.
+    """
+    # A page of another origin may post text/plain without asking; asking for JSON makes the browser ask first.
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise ApiError(415, "Send the request with the header content-type: application/json.")
+    raw = await _read(request, max_bytes)
+    try:
+        body = json.loads(raw, parse_constant=_refuse_constant)
+        if b"\\ud" in raw.lower():
+            json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeError are ValueErrors
+        raise ApiError(400, f"The body is not JSON in UTF-8 ({type(error).__name__}).", code="invalid_json") from None
+    if not isinstance(body, dict):
+        raise ApiError(400, "The body is not a JSON object.", code="invalid_json")
+    return body
+
+
+async def _read(request: Request, max_bytes: int) -> bytes:
+    too_large = ApiError(413, f"The request is larger than {max_bytes / 1e6:g} MB.", code="request_too_large")
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > max_bytes:
+        raise too_large
+    raw = bytearray()
+    try:
+        async for piece in request.stream():
+            raw += piece
+            if len(raw) > max_bytes:
+                raise too_large
+    except ClientDisconnect:
+        raise ApiError(400, "The connection closed before the request was complete.") from None
+    return bytes(raw)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def parse_chat(raw: Mapping[str, Any]) -> ChatRequest:
+    """The request, checked where this server reads it.
+
+    Raises:
+        ApiError: 400 with the field's name.
+    """
+    chat = parse(_Chat, raw)
+    preset = ALIASES.get(chat.model)
+    wishes = chat.omni or _Wishes()
+    preferences = None
+    if preset is not None:
+        preferences = Preferences(
+            preset=preset,
+            max_cost_usd=wishes.max_cost_usd,
+            allow=tuple(wishes.allow),
+            deny=tuple(wishes.deny),
+            licences_denied=tuple(wishes.licences_denied),
+        )
+    body = {name: value for name, value in raw.items() if name not in _OWN_FIELDS}
+    body["messages"] = [_without_reasoning(message) for message in chat.messages]
+    body["stream"] = True
+    body["stream_options"] = {**(raw.get("stream_options") or {}), "include_usage": True}
+    return ChatRequest(
+        model=chat.model,
+        preferences=preferences,
+        is_stream=bool(chat.stream),
+        wants_usage=bool(chat.stream_options and chat.stream_options.include_usage),
+        body=body,
+    )
+
+
+def _without_reasoning(message: dict[str, Any]) -> dict[str, Any]:
+    """A model's thinking is shown, never sent back."""
+    return {name: value for name, value in message.items() if name not in _REASONING}
+
+
+def parse(form: type[Form], raw: Mapping[str, Any]) -> Form:
+    """The values of a form.
+
+    Raises:
+        ApiError: 400; names the first wrong field, not its value.
+    """
+    try:
+        return form.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ApiError(400, f"{place}: {first['msg']}.", param=place or None, code="invalid_value") from None

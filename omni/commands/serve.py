@@ -1,0 +1,113 @@
+"""python -m omni serve: the OpenAI-compatible server, without the page."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from omni.config import Settings
+from omni.errors import InputError, StoreError
+
+if TYPE_CHECKING:
+    from omni.catalog import Catalog
+    from omni.gateway import Gateway
+    from omni.references import ReferenceChoice
+    from omni.router import Router
+    from omni.store import Store
+    from omni.types import Decision, Explanation
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerServices:
+    """What the server needs, built once."""
+
+    catalog: "Catalog" = field(repr=False)
+    router: "Router" = field(repr=False)
+    gateway: "Gateway"
+    explain: "Callable[[Decision, Catalog], Explanation]"
+    references: "Callable[[Decision], tuple[ReferenceChoice, ...]]"
+    store: "Store | None" = None
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command and its options."""
+    parser = subparsers.add_parser("serve", help="the OpenAI-compatible server")
+    parser.add_argument("--host", help="where to listen; OMNI_HOST or 127.0.0.1 when left out")
+    parser.add_argument("--port", help="1 to 65535; OMNI_PORT or 7860 when left out")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serves until it is stopped.
+
+    Raises:
+        InputError: a bad port, or one that is in use.
+    """
+    settings = Settings.from_env()
+    host, port = args.host or settings.host, settings.port if args.port is None else _port(args.port)
+    import uvicorn
+
+    from omni.api import Guard, create_api
+
+    services = build_services(settings)
+    api = create_api(services, guard=Guard(api_keys=settings.api_keys))
+    # No access log: paths hold ids, and whoever wants figures reads /metrics.
+    config = uvicorn.Config(
+        api, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=5
+    )
+    try:
+        listener = config.bind_socket()
+    except SystemExit:
+        raise InputError(f"Port {port} on {host} is in use. Stop the other program, or give another --port.") from None
+    _say_where(host, port, settings)
+    services.gateway.board.start()
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        services.gateway.board.stop()
+        if services.store is not None:
+            services.store.close()
+    return 0
+
+
+def build_services(settings: Settings, router: "Router | None" = None) -> ServerServices:
+    """Everything the server needs. A store that cannot be opened is said, and the server still starts."""
+    from omni.explain import explain
+    from omni.gateway import build_gateway, providers_from
+    from omni.reading import estimate_tokens
+    from omni.references import load_references
+    from omni.router import load_router
+    from omni.store import open_store
+
+    router = router or load_router()
+    model_ids = [card.model_id for card in router.catalog.models]
+    store = None
+    try:
+        store = open_store(settings.db_path)
+    except StoreError as error:
+        print(f"omni: figures are not kept. {error}", file=sys.stderr)
+    return ServerServices(
+        catalog=router.catalog,
+        router=router,
+        gateway=build_gateway(providers_from(settings), model_ids, count_tokens=estimate_tokens),
+        explain=explain,
+        references=load_references(router.reader.features).choices,
+        store=store,
+    )
+
+
+def _say_where(host: str, port: int, settings: Settings) -> None:
+    print(f"Omni listens on http://{host}:{port}/v1", flush=True)
+    if host not in LOOPBACK and not settings.api_keys:
+        print("omni: anyone who reaches this address may use it; set OMNI_API_KEYS to ask for a key.", file=sys.stderr)
+    if settings.base_url is None and settings.hf_token is None:
+        print("omni: no model server is connected; set HF_TOKEN or OMNI_BASE_URL.", file=sys.stderr)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise InputError(f"--port is {text!r}; expected 1 to 65535.")
+    return int(text)
