@@ -18,6 +18,8 @@ _N_EDGE, _N_NEAR = 4, 12
 """Words counted as the edge of a text and as near to it: the asking mostly stands there."""
 _CHARS_PER_WORD = 3
 """In scripts without spaces."""
+_RING_OF = (0,) * _N_EDGE + (1,) * (_N_NEAR - _N_EDGE) + (2,) * (_N_HEAD + _N_TAIL)
+"""The ring of a word by its distance to the nearer end."""
 _SHORT_STEM = 3
 _UNSPACED = frozenset({"Hani", "Kana", "Thai", "Laoo", "Khmr", "Mymr"})
 _PROCLITIC = frozenset({"Arab", "Hebr"})
@@ -102,7 +104,7 @@ class CueFinder:
         last = len(words) - 1
         clues = map(self._clues.__getitem__, words[start:end])
         for position, clue in [(position, clue) for position, clue in enumerate(clues, start) if clue]:
-            ring = rings[_ring(min(position, last - position))]
+            ring = rings[_RING_OF[min(position, last - position)]]
             ring.update(clue.concepts)
             if clue.phrases and position < last:
                 phrases = clue.phrases.get(words[position + 1][0], ())
@@ -115,7 +117,7 @@ class CueFinder:
         for position, character in enumerate(flat):
             stems = self._unspaced.get(character)
             if stems:
-                ring = rings[_ring(min(position, last - position) // _CHARS_PER_WORD)]
+                ring = rings[_RING_OF[min(position, last - position) // _CHARS_PER_WORD]]
                 ring.update(concept for stem, concept in stems if flat.startswith(stem, position))
 
     def _add(self, stem: str, concept: int, encoder: StaticEncoder) -> None:
@@ -160,10 +162,6 @@ def load_cues(path: Path, encoder: StaticEncoder) -> CueFinder:
             f"Restore it from the repository."
         ) from error
     return CueFinder(cues, encoder)
-
-
-def _ring(distance: int) -> int:
-    return 0 if distance < _N_EDGE else 1 if distance < _N_NEAR else 2
 
 
 def _follows(words: Sequence[str], start: int, rest: tuple[str, ...]) -> bool:

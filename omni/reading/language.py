@@ -8,15 +8,17 @@ import re
 import sys
 import unicodedata
 from array import array
-from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 from py3langid import langid
 
-from omni.reading.ngrams import code_points
+from omni.reading.ngrams import code_points, run_lengths
 from omni.reading.scripts import find_script
+from omni.reading.side_by_side import CountTable, count_rows, weighted_sums
 
 UNDETERMINED = "und"
 _READ_CHARS = 120
@@ -56,6 +58,8 @@ _ASCII_WORD = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*")
 # what follows "Translate into French:" is the matter, not the asking
 _ANNOUNCED = re.compile(r"[:：\n]")
 _MIN_ASKING_LETTERS = 12
+_SEQUENCE_BITS = 18
+"""Enough for the number of byte sequences that the model knows."""
 
 
 class Automaton:
@@ -81,8 +85,8 @@ class Automaton:
                 found.append(output)
         return found
 
-    def visited_side_by_side(self, texts: Sequence[bytes]) -> list[list[int]]:
-        """What `visited` says of each text, one step for all of them at a time."""
+    def visits_of(self, texts: Sequence[bytes]) -> CountTable:
+        """How often each text meets each known sequence, one step for all of them at a time."""
         length = max(map(len, texts))
         padded = np.frombuffer(b"".join(text.ljust(length, b"\0") for text in texts), dtype=np.uint8)
         by_position = np.ascontiguousarray(padded.reshape(len(texts), length).T).astype(np.int32)
@@ -91,8 +95,9 @@ class Automaton:
         for position, byte in enumerate(by_position):
             state = self._move_array.take(self._row_array.take(state) + byte)
             self._output_array.take(state, out=found[position], mode="clip")
-        rows = np.ascontiguousarray(found.T)
-        return [row[row >= 0].tolist() for row in (rows[index, : len(text)] for index, text in enumerate(texts))]
+        met = (found >= 0) & (np.arange(length)[:, None] < np.array(list(map(len, texts))))
+        keys = (np.arange(len(texts), dtype=np.uint32) << np.uint32(_SEQUENCE_BITS)) | found.view(np.uint32)
+        return count_rows(keys[met], len(texts), value_bits=_SEQUENCE_BITS, weight_of=_visit_weights())
 
 
 class Identifier:
@@ -106,13 +111,19 @@ class Identifier:
 
     def classify(self, visited: Sequence[int]) -> str:
         """The most likely of the languages, ISO 639-1, by the known sequences of a text."""
-        visits = Counter(visited)
-        if not visits:
+        if not visited:
             return self._languages[0]
-        features = np.fromiter(visits, dtype=np.intp, count=len(visits))
-        counts = np.fromiter(visits.values(), dtype=np.float32, count=len(visits))
-        scores = np.log1p(counts) @ self._weights.take(features, axis=0).astype(np.float32) + self._priors
+        ordered = np.sort(np.array(visited))
+        ends, counts = run_lengths(ordered)
+        weights = self._weights.take(ordered[ends], axis=0).astype(np.float32)
+        scores = _visit_weights().take(counts, mode="clip") @ weights + self._priors
         return self._languages[int(scores.argmax())]
+
+    def classify_many(self, visits: CountTable) -> list[str]:
+        """What `classify` says of each text."""
+        best = (weighted_sums(visits, visits.weights, self._weights) + self._priors).argmax(axis=1)
+        lengths = np.diff(visits.starts)
+        return [self._languages[place] for place in np.where(lengths > 0, best, 0).tolist()]
 
 
 class _Asking(NamedTuple):
@@ -146,12 +157,21 @@ class LanguageReader:
     def find_many(self, texts: Sequence[str]) -> list[str]:
         """What `find` says of each text."""
         askings = [self._asking(text) for text in texts]
-        open_ones = [asking.text for asking in askings if asking.identifier]
-        visited = iter(self._automaton.visited_side_by_side(open_ones) if open_ones else ())
-        return [
-            asking.identifier.classify(next(visited)) if asking.identifier else asking.language or UNDETERMINED
-            for asking in askings
-        ]
+        languages = [asking.language or UNDETERMINED for asking in askings]
+        by_identifier: dict[Identifier, list[int]] = {}
+        for place, asking in enumerate(askings):
+            if asking.identifier:
+                by_identifier.setdefault(asking.identifier, []).append(place)
+        if not by_identifier:
+            return languages
+        visits = self._automaton.visits_of([askings[place].text for place in chain(*by_identifier.values())])
+        done = 0
+        for identifier, places in by_identifier.items():
+            own = visits.of_texts(range(done, done + len(places)))
+            done += len(places)
+            for place, language in zip(places, identifier.classify_many(own), strict=True):
+                languages[place] = language
+        return languages
 
     def _asking(self, text: str) -> _Asking:
         head = text[: 5 * _READ_CHARS]
@@ -187,6 +207,12 @@ def _asking_part(text: str) -> str:
     # one character beyond the alphabets says about as much as three letters
     n_letters = sum(map(str.isalpha, before)) + sum(2 for character in before if character > "\u2e7f")
     return before if n_letters >= _MIN_ASKING_LETTERS else text
+
+
+@lru_cache(maxsize=1)
+def _visit_weights() -> np.ndarray:
+    """Weight by count, float32; no sequence is met more often than there are bytes."""
+    return np.log1p(np.arange(4 * _READ_CHARS + 1, dtype=np.float32))
 
 
 def load_language_reader() -> LanguageReader:

@@ -45,6 +45,12 @@ class CountTable(NamedTuple):
     starts: list[int]
     """Where each text begins, and the end of the last."""
 
+    def of_texts(self, texts: range) -> "CountTable":
+        """The counts of some texts on end."""
+        begin, end = self.starts[texts.start], self.starts[texts.stop]
+        starts = [start - begin for start in self.starts[texts.start : texts.stop + 1]]
+        return CountTable(self.bins[begin:end], self.weights[begin:end], starts)
+
     def of_text(self, row: int) -> GramCounts:
         """The counts of one text."""
         part = slice(self.starts[row], self.starts[row + 1])
@@ -73,21 +79,25 @@ def count_grams_of(joined: JoinedCodes) -> CountTable:
     return count_rows(keys.ravel(), len(joined.starts) - 1)
 
 
-def count_rows(keys: np.ndarray, n_rows: int) -> CountTable:
-    """Counts of 16-bit values by text.
+def count_rows(
+    keys: np.ndarray, n_rows: int, *, value_bits: int = 16, weight_of: np.ndarray | None = None
+) -> CountTable:
+    """Counts of values by text.
 
     Args:
-        keys: Row of the text in the upper half, value in the lower half, uint32; all bits set stands for nothing.
+        keys: Row of the text in the upper bits, value in the lower ones, uint32; all bits set stands for nothing.
         n_rows: At most `MAX_TEXTS`.
+        value_bits: Bits of a value.
+        weight_of: Weight by count; None = 1 + log count.
     """
     ordered = np.sort(keys)
     ends, counts = run_lengths(ordered)
     distinct = ordered[ends]
-    starts = np.searchsorted(distinct, np.arange(n_rows + 1, dtype=np.uint32) << _ROW_SHIFT).tolist()
+    starts = np.searchsorted(distinct, np.arange(n_rows + 1, dtype=np.uint32) << np.uint32(value_bits)).tolist()
     # what stands for nothing is sorted to the end
     distinct, counts = distinct[: starts[-1]], counts[: starts[-1]]
-    bins = (distinct & np.uint32(0xFFFF)).astype(np.int64)
-    return CountTable(bins, log_weights().take(counts, mode="clip"), starts)
+    bins = (distinct & np.uint32((1 << value_bits) - 1)).astype(np.int64)
+    return CountTable(bins, (log_weights() if weight_of is None else weight_of).take(counts, mode="clip"), starts)
 
 
 def weighted_sums(table: CountTable, values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -98,7 +108,7 @@ def weighted_sums(table: CountTable, values: np.ndarray, matrix: np.ndarray) -> 
     for first in range(0, n_texts, _TEXTS_PER_TAKE):
         texts = range(first, min(first + _TEXTS_PER_TAKE, n_texts))
         begin, end = starts[first], starts[texts.stop]
-        taken = matrix.take(table.bins[begin:end], axis=0)
+        taken = matrix.take(table.bins[begin:end], axis=0).astype(np.float32, copy=False)
         for row in texts:
             here, stop = starts[row], starts[row + 1]
             np.matmul(values[here:stop], taken[here - begin : stop - begin], out=sums[row])
