@@ -137,7 +137,7 @@ class Upstream:
 
         def draw(model: str, prompt: str) -> Step:
             asked[model, prompt] += 1
-            chance = random.Random(f"{seed}/{self.port}/{model}/{prompt}/{asked[model, prompt]}")
+            chance = random.Random(f"{seed}/{model}/{prompt}/{asked[model, prompt]}")
             failing = chance.random() < rate
             return replace(chance.choice(failures), text=text(prompt)) if failing else Step(text=text(prompt))
 
@@ -269,7 +269,8 @@ def run_upstream(models: Sequence[str] = ()) -> Iterator[Upstream]:
             Route("/v1/chat/completions", upstream.on_chat, methods=["POST"]),
         ]
     )
-    listener = socket.socket()
+    # with the protocol named, asyncio sends small pieces at once; otherwise each answer waits 40 ms for the client
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     upstream.port = listener.getsockname()[1]
     config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
