@@ -71,16 +71,24 @@ class OpenAIServer:
         Raises:
             ProviderError: See `failures`; `BadReply` when the stream held nothing or ended without saying so.
         """
+        import openai
+
         if self._client is None:
             self._client = self._build_client(self.timeouts.silence_s)
         seen, finish_reason = False, None
         try:
-            messages: Any = to_api_messages(question)
-            stream = await self._client.chat.completions.create(
-                model=served_name,
-                messages=messages,
+            # Untyped: the SDK's own types cost half a millisecond a piece, and refuse what servers add.
+            stream = await self._client.post(
+                "/chat/completions",
+                cast_to=object,
+                body={
+                    "model": served_name,
+                    "messages": to_api_messages(question),
+                    "stream": True,
+                    "stream_options": {"include_usage": True},
+                },
                 stream=True,
-                stream_options={"include_usage": True},
+                stream_cls=openai.AsyncStream[object],
             )
             async with stream:
                 async for event in stream:
@@ -128,17 +136,24 @@ def to_api_messages(question: Question) -> list[dict[str, Any]]:
 
 
 def to_chunk(event: Any) -> Chunk:
-    """One SDK event as a chunk; servers differ in where they put reasoning and usage."""
-    usage = None
-    if event.usage is not None:
-        usage = Usage(input_tokens=event.usage.prompt_tokens, output_tokens=event.usage.completion_tokens)
-    if not event.choices:
+    """One event of a stream as a chunk; servers differ in where they put reasoning and usage.
+
+    Raises:
+        AttributeError, TypeError, KeyError: the event is not a chat completion's chunk.
+    """
+    usage, counted = None, event.get("usage") or {}
+    sent, received = counted.get("prompt_tokens"), counted.get("completion_tokens")
+    if isinstance(sent, int) and isinstance(received, int):
+        usage = Usage(input_tokens=sent, output_tokens=received)
+    choices = event.get("choices")
+    if not choices:
         return Chunk(usage=usage)
-    choice = event.choices[0]
-    reasoning = getattr(choice.delta, "reasoning", None) or getattr(choice.delta, "reasoning_content", None)
+    delta = choices[0].get("delta") or {}
+    reasoning = delta.get("reasoning") or delta.get("reasoning_content")
+    text = delta.get("content")
     return Chunk(
-        text=choice.delta.content or "",
+        text=text if isinstance(text, str) else "",
         reasoning=reasoning if isinstance(reasoning, str) else "",
         usage=usage,
-        finish_reason=choice.finish_reason,
+        finish_reason=choices[0].get("finish_reason"),
     )
