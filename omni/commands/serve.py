@@ -1,6 +1,7 @@
 """python -m omni serve: the OpenAI-compatible server, without the page."""
 
 import argparse
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from omni.config import Settings
 from omni.errors import InputError, StoreError
+from omni.gateway import providers_from
 
 if TYPE_CHECKING:
     from omni.catalog import Catalog
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from omni.store import Store
     from omni.types import Decision, Explanation
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,12 @@ def run(args: argparse.Namespace) -> int:
     """
     settings = Settings.from_env()
     host, port = args.host or settings.host, settings.port if args.port is None else _port(args.port)
+    with _listener(host, port) as listener:
+        _serve(listener, settings, where=f"http://{f'[{host}]' if ':' in host else host}:{port}/v1")
+    return 0
+
+
+def _serve(listener: socket.socket, settings: Settings, *, where: str) -> None:
     import uvicorn
 
     from omni.api import Guard, create_api
@@ -55,28 +63,23 @@ def run(args: argparse.Namespace) -> int:
     services = build_services(settings)
     api = create_api(services, guard=Guard(api_keys=settings.api_keys))
     # No access log: paths hold ids, and whoever wants figures reads /metrics.
-    config = uvicorn.Config(
-        api, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=5
-    )
-    try:
-        listener = config.bind_socket()
-    except SystemExit:
-        raise InputError(f"Port {port} on {host} is in use. Stop the other program, or give another --port.") from None
-    _say_where(host, port, settings)
+    config = uvicorn.Config(api, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+    _say_where(where, settings)
     services.gateway.board.start()
     try:
         uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        print("omni: stopped", file=sys.stderr)
     finally:
         services.gateway.board.stop()
         if services.store is not None:
             services.store.close()
-    return 0
 
 
 def build_services(settings: Settings, router: "Router | None" = None) -> ServerServices:
     """Everything the server needs. A store that cannot be opened is said, and the server still starts."""
     from omni.explain import explain
-    from omni.gateway import build_gateway, providers_from
+    from omni.gateway import build_gateway
     from omni.reading import estimate_tokens
     from omni.references import load_references
     from omni.router import load_router
@@ -99,11 +102,29 @@ def build_services(settings: Settings, router: "Router | None" = None) -> Server
     )
 
 
-def _say_where(host: str, port: int, settings: Settings) -> None:
-    print(f"Omni listens on http://{host}:{port}/v1", flush=True)
-    if host not in LOOPBACK and not settings.api_keys:
+def _listener(host: str, port: int) -> socket.socket:
+    """Taken before anything is loaded, so that a busy port is said at once."""
+    # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer's first piece waits 40 ms.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        why = error.strerror or type(error).__name__
+        raise InputError(
+            f"Cannot listen on port {port} of {host}: {why}. Stop the other program, or give another --host or --port."
+        ) from None
+    return listener
+
+
+def _say_where(where: str, settings: Settings) -> None:
+    print(f"Omni listens on {where}", flush=True)
+    is_local = any(where.startswith(f"http://{host}:") for host in LOOPBACK)
+    if not is_local and not settings.api_keys:
         print("omni: anyone who reaches this address may use it; set OMNI_API_KEYS to ask for a key.", file=sys.stderr)
-    if settings.base_url is None and settings.hf_token is None:
+    if not providers_from(settings):
         print("omni: no model server is connected; set HF_TOKEN or OMNI_BASE_URL.", file=sys.stderr)
 
 

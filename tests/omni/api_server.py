@@ -29,7 +29,7 @@ DEADLINE_S = 10.0
 @contextmanager
 def serve(app: ASGIApp, *, lifespan: str = "on") -> Iterator[str]:
     """An app in a thread of its own, on a free port; gives its address."""
-    listener = socket.socket()
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="critical", lifespan=lifespan, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
