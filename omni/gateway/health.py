@@ -19,6 +19,8 @@ MAX_PAUSE_S = 600.0
 """The longest pause a provider may ask for; a longer one is tried again after this."""
 ACCOUNT_S = 60.0
 """How long a provider whose account failed comes last."""
+MAX_MODELS = 4096
+"""Models at providers that the board remembers."""
 BLAMES_MODEL = frozenset(
     {
         ErrorKind.CONNECTION,
@@ -141,14 +143,11 @@ class HealthBoard:
         """
         with self._lock:
             now = self._clock()
-            model, provider = self._records(target)
-            records = (model, provider)
-            if any(record.paused_until_s > now for record in records):
-                return None
-            if not all(record.breaker.admits(now, force=force) for record in records):
-                return None
+            for record in self._known(target):
+                if record.paused_until_s > now or not record.breaker.admits(now, force=force):
+                    return None
             call = Call(target=target, started_s=now)
-            for record in records:
+            for record in self._records(target):
                 record.breaker.enter(call, now)
                 record.in_flight += 1
             return call
@@ -203,8 +202,7 @@ class HealthBoard:
         """Seconds until the target may be asked (0 = a probe is due); None = it may be asked as usual."""
         with self._lock:
             now = self._clock()
-            known = (self._models.get((target.provider, target.model_id)), self._providers.get(target.provider))
-            waits = [wait for record in known if record and (wait := _retry_in_s(record, now)) is not None]
+            waits = [wait for record in self._known(target) if (wait := _retry_in_s(record, now)) is not None]
             return max(waits, default=None)
 
     def snapshot(self) -> HealthSnapshot:
@@ -215,9 +213,17 @@ class HealthBoard:
             models = tuple(_to_health(*key, self._models[key], now) for key in sorted(self._models))
         return HealthSnapshot(providers=providers, models=models)
 
+    def _known(self, target: Target) -> list[_Record]:
+        found = (self._models.get((target.provider, target.model_id)), self._providers.get(target.provider))
+        return [record for record in found if record is not None]
+
     def _records(self, target: Target) -> tuple[_Record, _Record]:
         key = (target.provider, target.model_id)
         if key not in self._models:
+            if len(self._models) >= MAX_MODELS:
+                # callers may ask for any name: the oldest that nobody is asking now makes room
+                idle = next((old for old, record in self._models.items() if not record.in_flight), None)
+                self._models.pop(idle or key, None)
             self._models[key] = _Record(Breaker(self._limits))
         if target.provider not in self._providers:
             self._providers[target.provider] = _Record(Breaker(self._provider_limits))
@@ -237,13 +243,15 @@ class HealthBoard:
             model.breaker.fail(now)
         if kind not in BLAMES_PROVIDER:
             return
-        provider.failing.add(target.model_id)
+        if len(provider.failing) < MAX_MODELS:
+            provider.failing.add(target.model_id)
         # one model that fails is that model's fault, unless the server cannot be reached at all
         spread = len(provider.failing) > 1 or kind is ErrorKind.CONNECTION
         provider.breaker.fail(now, may_open=spread)
         if provider.breaker.state is BreakerState.OPEN:
             for model_id in provider.failing:
-                self._models[target.provider, model_id].breaker = Breaker(self._limits)
+                if (failing := self._models.get((target.provider, model_id))) is not None:
+                    failing.breaker = Breaker(self._limits)
 
 
 def _retry_in_s(record: _Record, now: float) -> float | None:

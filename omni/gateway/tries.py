@@ -43,7 +43,9 @@ class Tries:
         that failed in passing; open breakers are probed early when nobody else is left. None = give up."""
         if not self.may_go_on:
             return None
-        ordered = sorted(self._targets, key=self._rank)
+        providers = {target.provider for target in self._targets}
+        avoided = {provider for provider in providers if self._health.has_account_problem(provider)}
+        ordered = sorted(self._targets, key=lambda target: self._rank(target, avoided))
         for force in (False, True):
             for target in ordered:
                 call = self._health.begin(target, force=force)
@@ -70,6 +72,5 @@ class Tries:
         waits = [wait for target in self._targets if (wait := self._health.retry_in_s(target)) is not None]
         return min(waits, default=None)
 
-    def _rank(self, target: Target) -> tuple[bool, int, bool]:
-        has_account_problem = self._health.has_account_problem(target.provider)
-        return (has_account_problem, self._n_tried[target], target.provider in self._failed_providers)
+    def _rank(self, target: Target, avoided: set[str]) -> tuple[bool, int, bool]:
+        return (target.provider in avoided, self._n_tried[target], target.provider in self._failed_providers)

@@ -217,6 +217,25 @@ def test_what_was_never_asked_is_missing(board: HealthBoard) -> None:
     assert not snapshot.is_open(a_target())
 
 
+def test_the_board_stays_small(board: HealthBoard) -> None:
+    """Ten thousand made-up names do not fill the memory, and a model that is being asked is kept."""
+    board.begin(a_target("asked-now"))
+    for n in range(10_000):
+        fail(board, a_target(f"made-up-{n}"), ErrorKind.NOT_SERVED)
+    snapshot = board.snapshot()
+    assert len(snapshot.models) <= 4096
+    health = snapshot.model("p", "asked-now")
+    assert health is not None
+    assert health.in_flight == 1
+
+
+def test_what_is_held_back_leaves_no_trace(board: HealthBoard) -> None:
+    """A request that was not made is not a record."""
+    fail(board, a_target("a"), ErrorKind.RATE_LIMITED, retry_after_s=30.0)
+    assert board.begin(a_target("b")) is None
+    assert board.snapshot().model("p", "b") is None
+
+
 def test_a_dead_provider_gets_under_one_percent_and_comes_back(board: HealthBoard, clock: Clock) -> None:
     """2,000 requests, ten a second: after 20 failures hardly any reach it; alive again, it answers after one probe
     time."""
