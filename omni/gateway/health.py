@@ -89,6 +89,20 @@ class HealthSnapshot:
         """A model at a provider, None when it was never asked there."""
         return next((row for row in self.models if (row.provider, row.model_id) == (provider, model_id)), None)
 
+    def best(self, model_id: str) -> Health | None:
+        """Where a model does best now: not held back, then most often successful, then soonest at its first piece.
+
+        For the router's availability and latency. None when the model was never asked anywhere.
+        """
+        open_providers = {health.provider for health in self.providers if health.is_open}
+
+        def rank(row: Health) -> tuple[bool, float, float, str]:
+            success = 1.0 if row.success is None else row.success
+            first_token_s = math.inf if row.first_token_s is None else row.first_token_s
+            return (row.is_open or row.provider in open_providers, -success, first_token_s, row.provider)
+
+        return min((row for row in self.models if row.model_id == model_id), key=rank, default=None)
+
     def is_open(self, target: Target) -> bool:
         """True when requests to the target are held back."""
         rows = (self.provider(target.provider), self.model(target.provider, target.model_id))

@@ -217,6 +217,21 @@ def test_what_was_never_asked_is_missing(board: HealthBoard) -> None:
     assert not snapshot.is_open(a_target())
 
 
+def test_the_best_place_for_a_model(board: HealthBoard) -> None:
+    """A quick provider that is held back loses to a slow one that answers."""
+    succeed(board, a_target(provider="slow"), first_token_s=2.0)
+    succeed(board, a_target(provider="quick"), first_token_s=0.1)
+    best = board.snapshot().best("m")
+    assert best is not None
+    assert best.provider == "quick"
+    while fail(board, a_target(provider="quick")):
+        pass
+    best = board.snapshot().best("m")
+    assert best is not None
+    assert best.provider == "slow"
+    assert board.snapshot().best("never-asked") is None
+
+
 def test_the_board_stays_small(board: HealthBoard) -> None:
     """Ten thousand made-up names do not fill the memory, and a model that is being asked is kept."""
     board.begin(a_target("asked-now"))
