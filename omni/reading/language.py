@@ -9,6 +9,7 @@ import sys
 import unicodedata
 from array import array
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
@@ -135,13 +136,21 @@ class _Asking(NamedTuple):
     text: bytes = b""
 
 
+class LanguageModel(NamedTuple):
+    """What py3langid's model file holds, in the form that reading needs."""
+
+    automaton: Automaton
+    long: dict[str, Identifier]
+    """By script."""
+    short: dict[str, Identifier]
+    """The same for a few words."""
+
+
 class LanguageReader:
     """Finds the language of a text; holds identifiers for the scripts that several languages share."""
 
-    def __init__(self, automaton: Automaton, long: dict[str, Identifier], short: dict[str, Identifier]) -> None:
-        self._automaton = automaton
-        self._long = long
-        self._short = short
+    def __init__(self, model: Future[LanguageModel]) -> None:
+        self._model = model
 
     def find(self, text: str) -> str:
         """ISO 639-1 code of the language that asks, "und" without enough letters.
@@ -152,7 +161,7 @@ class LanguageReader:
         asking = self._asking(text)
         if asking.identifier is None:
             return asking.language or UNDETERMINED
-        return asking.identifier.classify(self._automaton.visited(asking.text))
+        return asking.identifier.classify(self._model.result().automaton.visited(asking.text))
 
     def find_many(self, texts: Sequence[str]) -> list[str]:
         """What `find` says of each text."""
@@ -164,7 +173,9 @@ class LanguageReader:
                 by_identifier.setdefault(asking.identifier, []).append(place)
         if not by_identifier:
             return languages
-        visits = self._automaton.visits_of([askings[place].text for place in chain(*by_identifier.values())])
+        visits = self._model.result().automaton.visits_of(
+            [askings[place].text for place in chain(*by_identifier.values())]
+        )
         done = 0
         for identifier, places in by_identifier.items():
             own = visits.of_texts(range(done, done + len(places)))
@@ -182,7 +193,8 @@ class LanguageReader:
         script = "Latn" if asking.isascii() else find_script(code_points(asking)[1:-1], latin_weight=_LATIN_WEIGHT)
         if script in _BY_SCRIPT:
             return _Asking(_BY_SCRIPT[script])
-        identifier = (self._short if len(asking) < _SHORT_CHARS else self._long).get(script)
+        model = self._model.result()
+        identifier = (model.short if len(asking) < _SHORT_CHARS else model.long).get(script)
         if identifier is None or len(asking) < _MIN_LETTERS:
             return _Asking(UNDETERMINED)
         if asking.isupper():
@@ -216,9 +228,16 @@ def _visit_weights() -> np.ndarray:
 
 
 def load_language_reader() -> LanguageReader:
-    """The identifiers from py3langid's own model file, which is read once and shared."""
+    """The identifiers from py3langid's own model file, unpacked beside what else is loaded: it takes longest."""
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="language-model")
+    model = executor.submit(_load_model)
+    executor.shutdown(wait=False)
+    return LanguageReader(model)
+
+
+def _load_model() -> LanguageModel:
     model = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE)
-    return LanguageReader(
+    return LanguageModel(
         Automaton(model),
         {script: Identifier(model, languages) for script, languages in _IN_SCRIPT.items()},
         {script: Identifier(model, languages) for script, languages in _IN_SCRIPT_SHORT.items()},

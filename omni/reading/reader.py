@@ -110,12 +110,13 @@ def load_reader(folder: Path) -> Reader:
     Raises:
         OmniError: A file is missing or does not fit the others.
     """
+    languages = load_language_reader()
     features = load_feature_maker(folder)
     return Reader(
         features,
         load_cues(folder / CUE_FILE, features.encoder),
         load_heads(folder / HEAD_FILE),
-        load_language_reader(),
+        languages,
         load_safety(folder / SAFETY_FILE),
     )
 
