@@ -112,7 +112,7 @@ async def _decide_on(
         reason = short_reason(turn, chosen.model_id)
         html = no_provider_html(chosen.model_id, reason, chosen, in_space=services.in_space)
         return SendUpdate([*history, page_message("notice", html)], ready_prompt(value=None), turn)
-    direct = served_name if services.gateway.board.served_ids() is None else None
+    direct = served_name if services.gateway.served_ids() is None else None
     return SendUpdate(history, busy_prompt(), replace(turn, direct_name=direct or None))
 
 

@@ -38,7 +38,7 @@ async def decide(question: Question, preferences: Preferences, services: Service
     Raises:
         OmniError: Nothing to read, or no model is left.
     """
-    served = services.gateway.board.served_ids()
+    served = services.gateway.served_ids()
     decision = services.router.route(question.conversation, preferences, served=served)
     explanation = services.explain(decision, services.catalog)
     if services.store is not None:
