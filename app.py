@@ -9,6 +9,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import gradio as gr
 
 from evals.ui import build_benchmark_tab
+from omni.api import Guard, create_api, mount_api
 from omni.config import Settings
 from omni.errors import OmniError, StoreError
 from omni.explain import explain
@@ -60,7 +61,9 @@ def main() -> int:
     try:
         page = build_app(services)
         print(f"Omni listens on http://{settings.host}:{settings.port}", flush=True)
-        page.launch(server_name=settings.host, server_port=settings.port, **launch_options(services))
+        api = create_api(services, guard=Guard(api_keys=settings.api_keys))
+        options = mount_api(launch_options(services), api)
+        page.launch(server_name=settings.host, server_port=settings.port, **options)
     except OSError:
         where = f"port {settings.port} on {settings.host}"
         print(f"Omni cannot start: {where} is in use. Stop the other program or set OMNI_PORT.", file=sys.stderr)

@@ -4,20 +4,21 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import openai
 import pytest
 
-from omni.api import Guard
+from omni.api import Guard, create_api, mount_api
 from omni.commands.route import decision_to_json
 from omni.explain import explain
 from omni.router import Router
 from omni.store import open_store
 from omni.types import Conversation, Preferences
-from tests.omni.api_server import DEADLINE_S, run_api, run_chunks
+from tests.omni.api_server import DEADLINE_S, build_services, run_api, run_chunks, serve
 from tests.upstream import DEFAULT_TEXT, Step, Upstream
 
 SERVED = ("Qwen/Qwen3-8B", "zai-org/GLM-4.6")
@@ -447,3 +448,30 @@ def test_a_bug_gives_an_error_without_text(router, upstream, caplog):
         assert error_of(ask(url)) == (500, "internal_error")
     assert "KeyError" in caplog.text
     assert SECRET not in caplog.text
+
+
+def test_mounted_in_an_app_the_paths_stay_the_same(router, upstream):
+    """The app keeps its own pages, and its own start and end."""
+    from fastapi import FastAPI
+    from starlette.responses import PlainTextResponse
+
+    seen = []
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        seen.append("start")
+        yield
+        seen.append("end")
+
+    upstream.models = SERVED
+    options = {"quiet": True, "app_kwargs": {"lifespan": lifespan}}
+    mounted = mount_api(options, create_api(build_services(router, [upstream.base_url])))
+    assert mounted["quiet"]
+    app = FastAPI(**mounted["app_kwargs"])
+    app.add_api_route("/{path:path}", lambda path: PlainTextResponse(f"page {path}"), response_model=None)
+    with serve(app) as url:
+        assert httpx.get(f"{url}/v2").text == "page v2"
+        assert httpx.get(f"{url}/healthz").json()["status"] == "ok"
+        assert ask(url, stream=True).text.endswith("data: [DONE]\n\n")
+        assert error_of(httpx.get(f"{url}/v1/nothing")) == (404, None)
+    assert seen == ["start", "end"]

@@ -1,0 +1,43 @@
+"""The server inside another app, the page for example: same address, same paths."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
+
+
+class ApiRoute(BaseRoute):
+    """Hands the server's own paths over to it, whole, so that they are the same mounted or not."""
+
+    def __init__(self, api: FastAPI) -> None:
+        self._api = api
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Full for the server's paths, whatever the method."""
+        path = scope.get("path", "")
+        is_own = scope["type"] == "http" and (path in ("/healthz", "/metrics") or path.startswith("/v1/"))
+        return (Match.FULL if is_own else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves the request."""
+        await self._api(scope, receive, send)
+
+
+def mount_api(options: Mapping[str, Any], api: FastAPI) -> dict[str, Any]:
+    """Launch options of the page with the server in them; it starts and ends with the page."""
+    app_kwargs = options.get("app_kwargs") or {}
+    outer = app_kwargs.get("lifespan")
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            if outer is not None:
+                await stack.enter_async_context(outer(app))
+            await stack.enter_async_context(api.router.lifespan_context(api))
+            yield
+
+    routes = [*app_kwargs.get("routes", ()), ApiRoute(api)]
+    return {**options, "app_kwargs": {**app_kwargs, "lifespan": lifespan, "routes": routes}}
