@@ -25,6 +25,7 @@ _OWN_VARIABLES = (
     "HF_TOKEN",
     "OMNI_BASE_URL",
     "OMNI_API_KEY",
+    "OMNI_API_KEYS",
     "OMNI_SERVERS",
     "OMNI_HOST",
     "OMNI_PORT",
