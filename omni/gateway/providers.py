@@ -19,10 +19,6 @@ class Provider:
     base_url: str
     api_key: str = field(repr=False, default=DUMMY_KEY)
 
-    @property
-    def has_key(self) -> bool:
-        return self.api_key != DUMMY_KEY
-
 
 def providers_from(settings: Settings) -> tuple[Provider, ...]:
     """The servers to try, in order: the one named by OMNI_BASE_URL, those of OMNI_SERVERS, Hugging Face's router.

@@ -58,10 +58,6 @@ class AbilityTable:
     """(n_models,) the same for long inputs."""
     n_scores: np.ndarray
     """(n_models,) benchmarks behind a row; 0 = estimated from size, date and kind."""
-    covariate_task: np.ndarray
-    """(n_covariates, n_tasks): task ability expected from covariates alone."""
-    prior_se: np.ndarray
-    """(n_tasks,) standard error of that expectation."""
 
 
 def build_abilities(cards: Sequence[ModelCard]) -> AbilityTable:
@@ -78,7 +74,6 @@ def build_abilities(cards: Sequence[ModelCard]) -> AbilityTable:
     tongues = _weight_rows([{f"multilingual:{code}": 1.0} for code in languages], categories, scores)
     spoken, _ = _completed(standard, factors, tongues)
     long_context, _ = _completed(standard, factors, _weight_rows([{"long_context": 1.0}], categories, scores))
-    directions = weights @ factors.loadings
     return AbilityTable(
         model_ids=tuple(card.model_id for card in cards),
         general=general * LOGITS_PER_SD,
@@ -88,8 +83,6 @@ def build_abilities(cards: Sequence[ModelCard]) -> AbilityTable:
         language=0.5 * (spoken - general[:, None]) * LOGITS_PER_SD,
         long_context=0.5 * (long_context[:, 0] - general) * LOGITS_PER_SD,
         n_scores=(~np.isnan(scores)).sum(axis=1),
-        covariate_task=factors.regression @ directions.T * LOGITS_PER_SD,
-        prior_se=np.sqrt((directions**2).sum(axis=1) + 0.1) * LOGITS_PER_SD,
     )
 
 

@@ -20,16 +20,10 @@ class Factors:
     """(n_benchmarks, n_factors)."""
     noise: np.ndarray
     """(n_benchmarks,) unexplained variance of the standardised score."""
-    regression: np.ndarray
-    """(n_covariates, n_factors): factors expected from size, date and kind alone."""
     mean: np.ndarray
     """(n_models, n_factors) posterior mean."""
     covariance: np.ndarray
     """(n_models, n_factors, n_factors) posterior covariance."""
-
-    def expected_from(self, covariates: np.ndarray) -> np.ndarray:
-        """Factors (n, n_factors) of models known by covariates only; their covariance is the identity."""
-        return covariates @ self.regression
 
 
 def standardise(scores: np.ndarray) -> np.ndarray:
@@ -79,7 +73,7 @@ def fit_factors(
         gram = covariates.T @ covariates + np.eye(covariates.shape[1])
         regression = np.linalg.solve(gram, covariates.T @ mean)
     mean, covariance = _posterior(filled, seen, loadings, noise / trusted, covariates @ regression)
-    return Factors(loadings=loadings, noise=noise, regression=regression, mean=mean, covariance=covariance)
+    return Factors(loadings=loadings, noise=noise, mean=mean, covariance=covariance)
 
 
 def _initial_loadings(filled: np.ndarray, n_factors: int) -> np.ndarray:

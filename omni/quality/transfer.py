@@ -22,10 +22,9 @@ from omni.recording import Recording
 from omni.types import Task
 
 TRANSFER_FILE = "router/transfer.safetensors"
-SKILLS = ("deduction", "code", "knowledge", "chat")
-"""Mathematics and reasoning go together: benchmarks of mathematics rank models on reasoning recordings better than
-benchmarks of reasoning do. Chat is everything that is not one of the other three."""
 SKILL_OF_TASK = {Task.MATH: 0, Task.REASONING: 0, Task.CODE: 1, Task.KNOWLEDGE: 2}
+"""Skills are deduction 0, code 1, knowledge 2 and chat 3, which is everything else. Mathematics and reasoning go
+together: benchmarks of mathematics rank models on reasoning recordings better than benchmarks of reasoning do."""
 SIGNAL_SCALE = 0.3
 N_SKETCH = 64
 SAME_PROMPT = 0.995

@@ -92,7 +92,6 @@ _COLUMNS = (
     "Licence",
     "Released",
 )
-CATALOG_COLUMNS = _COLUMNS
 
 
 def _table_row(card: ModelCard, standing: tuple[float, int] | None) -> tuple[object, ...]:

@@ -23,7 +23,6 @@ EXAMPLES = (
     "Fais-moi un plan de révision en cinq jours pour un examen de biologie cellulaire.",
     "اكتب أربعة أسطر شعرية عن أول مطر في الخريف.",
 )
-EXAMPLE_PICTURE_HINT = "A picture may be attached; then only models that read images are considered."
 
 PRESET_LABEL = "What matters most"
 PRESETS: tuple[tuple[str, Preset], ...] = (
