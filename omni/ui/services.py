@@ -10,6 +10,8 @@ from omni.references import ReferenceChoice
 from omni.types import Conversation, Decision, Explanation, Preferences
 
 if TYPE_CHECKING:
+    from omni.budgets import Budgets
+    from omni.learning import FeedbackBoard
     from omni.store import Store
 
 
@@ -43,3 +45,7 @@ class Services:
     """None = figures are not kept."""
     storage_note: str | None = None
     """Why nothing is kept, in a sentence."""
+    feedback: "FeedbackBoard | None" = None
+    """What votes taught; None = nothing is learned from them."""
+    budgets: "Budgets | None" = None
+    """Ceilings of cost and of answers under way; None = none."""
