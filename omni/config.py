@@ -39,14 +39,25 @@ class Settings:
     """Further OpenAI-compatible servers, in the order given."""
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     """What clients of the OpenAI-compatible server must send; empty = everyone may use it."""
+    discover: bool = False
+    """Look for model servers on the usual ports of this machine."""
+    policy_path: Path | None = None
+    """The operator's own rules, after those of data/policy.yml."""
+    max_usd_per_visitor: float | None = None
+    """A day's ceiling; None = no ceiling."""
+    max_usd_per_day: float | None = None
+    """For all visitors together; None = no ceiling."""
+    max_running: int = 64
+    """Answers under way at once."""
 
     @classmethod
     def from_env(cls) -> "Settings":
         """Reads HF_TOKEN, OMNI_BASE_URL, OMNI_API_KEY, OMNI_SERVERS with OMNI_KEY_<NAME>, OMNI_API_KEYS, OMNI_HOST,
-        OMNI_PORT, OMNI_DB and SPACE_ID.
+        OMNI_PORT, OMNI_DB, OMNI_DISCOVER, OMNI_POLICY, OMNI_MAX_USD_PER_VISITOR, OMNI_MAX_USD_PER_DAY,
+        OMNI_MAX_RUNNING and SPACE_ID.
 
         Raises:
-            InputError: OMNI_PORT is not a port number, or OMNI_SERVERS cannot be read.
+            InputError: A number is not one, or OMNI_SERVERS cannot be read.
         """
         in_space = bool(os.environ.get("SPACE_ID"))
         port = os.environ.get("OMNI_PORT") or "7860"
@@ -62,7 +73,32 @@ class Settings:
             in_space=in_space,
             api_keys=tuple(key.strip() for key in os.environ.get("OMNI_API_KEYS", "").split(",") if key.strip()),
             servers=read_servers(os.environ.get("OMNI_SERVERS") or "", os.environ),
+            discover=not in_space and os.environ.get("OMNI_DISCOVER", "1") != "0",
+            policy_path=Path(os.environ["OMNI_POLICY"]) if os.environ.get("OMNI_POLICY") else None,
+            max_usd_per_visitor=_read_usd("OMNI_MAX_USD_PER_VISITOR"),
+            max_usd_per_day=_read_usd("OMNI_MAX_USD_PER_DAY"),
+            max_running=_read_count("OMNI_MAX_RUNNING", 64),
         )
+
+
+def _read_usd(name: str) -> float | None:
+    text = os.environ.get(name)
+    if not text:
+        return None
+    try:
+        usd = float(text)
+    except ValueError:
+        usd = -1.0
+    if not 0 <= usd < float("inf"):
+        raise InputError(f"{name} is {text!r}; expected US dollars a day such as 0.50. Unset it for no ceiling.")
+    return usd
+
+
+def _read_count(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdigit() or int(text) < 1:
+        raise InputError(f"{name} is {text!r}; expected a whole number from 1. Unset it for {default}.")
+    return int(text)
 
 
 def read_servers(listed: str, environment: Mapping[str, str]) -> tuple[ServerSetting, ...]:

@@ -33,6 +33,9 @@ REASON_WORDS: dict[Reason, str] = {
     Reason.COST_UNKNOWN: "price unknown, so the ceiling cannot be checked",
     Reason.SAFETY: "tuned not to refuse",
     Reason.NO_LIVE_PROVIDER: "not offered by a connected provider",
+    Reason.LOCAL_ONLY: "not on this machine",
+    Reason.POLICY: "excluded by the operator's policy",
+    Reason.LOCKED: "the tools that the conversation's model called are still answering",
 }
 
 
@@ -43,7 +46,13 @@ def explain(decision: Decision, catalog: Catalog) -> Explanation:
     runner_up = decision.candidates[1] if len(decision.candidates) > 1 else None
     return Explanation(
         headline=_headline(decision, card),
-        reasons=(_read(decision.profile), _expected(chosen), _evidence(decision)),
+        reasons=(
+            _read(decision.profile),
+            _expected(chosen),
+            _evidence(decision),
+            *_state(decision),
+            *(rule.sentence for rule in decision.rules),
+        ),
         runner_up=None if runner_up is None else _against(chosen, runner_up),
         flips=_flips(decision),
         exclusions=_exclusions(decision.excluded),
@@ -88,14 +97,42 @@ def _evidence(decision: Decision) -> str:
     )
 
 
+def _state(decision: Decision) -> list[str]:
+    """What the conversation's past and the servers' present have to say."""
+    chosen, stays = decision.chosen, decision.sticky_model_id
+    said = []
+    if stays is not None and stays == chosen.model_id:
+        said.append("It stays with this conversation: no other model is better by enough to pay for the switch.")
+    elif stays is not None:
+        cost = -chosen.parts.get("switch", 0.0)
+        said.append(
+            f"The conversation leaves {stays}: the gain pays for the switch, which was set at {100 * cost:.1f} points."
+        )
+    if chosen.latency_basis == "recorded":
+        said.append("Its speed is what was seen here lately.")
+    lost = chosen.parts.get("availability", 0.0)
+    if lost < -0.005:
+        said.append(f"It failed to answer lately, which costs it {-100 * lost:.1f} points.")
+    voted = chosen.quality_parts.get("feedback", 0.0)
+    if abs(voted) >= 0.01:
+        said.append(
+            f"People's votes on such prompts {'raise' if voted > 0 else 'lower'} it by {abs(voted):.2f} logits."
+        )
+    return said
+
+
 def _against(chosen: Candidate, other: Candidate) -> str:
-    gaps = {name: chosen.parts[name] - other.parts.get(name, 0.0) for name in chosen.parts}
+    names = [*chosen.parts, *(name for name in other.parts if name not in chosen.parts)]
+    gaps = {name: chosen.parts.get(name, 0.0) - other.parts.get(name, 0.0) for name in names}
     best = max(gaps, key=lambda name: gaps[name])
     words = {
         "quality": "better expected quality",
         "cost": "a lower cost",
         "latency": "a shorter wait",
         "evidence": "firmer evidence",
+        "availability": "fewer failures lately",
+        "switch": "that the conversation is with it",
+        "policy": "its score on safety benchmarks",
     }
     lead = chosen.utility - other.utility
     return f"Runner-up {other.model_id} is {lead:.3f} behind; what tells them apart most is {words[best]}."

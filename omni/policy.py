@@ -7,7 +7,9 @@ from fnmatch import translate
 
 import numpy as np
 
-from omni.types import Exclusion, ModelCard, Preferences, Preset, PromptProfile, Reason, Safety, Weights
+from omni.conditions import NOTHING_KNOWN, Conditions, ModelHealth
+from omni.rules import NO_RULING, Ruling
+from omni.types import Exclusion, ModelCard, Preferences, Preset, PromptProfile, Reason, Weights
 
 OUTPUT_RESERVE_TOKENS = 1024
 """Room kept in the context window for the answer, at least."""
@@ -15,6 +17,11 @@ UNKNOWN_WINDOW_TOKENS = 4096
 """A model whose window nobody states is trusted with this many tokens."""
 UNCENSORED_NAMES = ("dolphin", "uncensored", "abliterated", "euryale", "magnum", "mythomax", "rocinante")
 """Parts of names under which fine-tunes without refusals are published."""
+
+PERMISSIVENESS = "speechmap"
+"""A benchmark under "safety" that rewards answering; it says nothing of harm."""
+TRUSTED_ANSWERS = 2.0
+"""A model counts as always available until seen otherwise; what was seen outweighs that from this many answers on."""
 
 PRESETS: Mapping[Preset, Weights] = {
     "balanced": Weights(quality_per_usd=20.0, quality_per_s=0.002, z=0.25, z_dearer=0.5),
@@ -44,6 +51,10 @@ class CandidateFacts:
     writes_json: np.ndarray
     uncensored: np.ndarray
     """bool: published as a fine-tune without refusals."""
+    safety: np.ndarray
+    """Mean rank on harm benchmarks, 1 = best, 0 = worst or never measured."""
+    row: Mapping[str, int]
+    """Model id to its place in the columns."""
 
 
 def candidate_facts(cards: Sequence[ModelCard]) -> CandidateFacts:
@@ -64,7 +75,25 @@ def candidate_facts(cards: Sequence[ModelCard]) -> CandidateFacts:
         calls_tools=np.array([bool(card.supports_tools) for card in cards]),
         writes_json=np.array([bool(card.structured_output) for card in cards]),
         uncensored=np.array([any(n in card.model_id.lower() for n in UNCENSORED_NAMES) for card in cards]),
+        safety=_safety(cards),
+        row={card.model_id: row for row, card in enumerate(cards)},
     )
+
+
+def _safety(cards: Sequence[ModelCard]) -> np.ndarray:
+    measured: dict[str, list[tuple[float, int]]] = {}
+    for row, card in enumerate(cards):
+        for score in card.scores:
+            if score.category == "safety" and not score.benchmark.startswith(PERMISSIVENESS):
+                measured.setdefault(score.benchmark, []).append(
+                    (score.score if score.higher_is_better else -score.score, row)
+                )
+    ranks: dict[int, list[float]] = {}
+    for scores in measured.values():
+        ordered = sorted(value for value, _ in scores)
+        for value, row in scores:
+            ranks.setdefault(row, []).append((ordered.index(value) + 1) / len(ordered))
+    return np.array([np.mean(ranks[row]) if row in ranks else 0.0 for row in range(len(cards))])
 
 
 def _answers(card: ModelCard) -> bool:
@@ -100,34 +129,54 @@ def utilities(
     return parts
 
 
+def availability(health: Mapping[str, ModelHealth], row: Mapping[str, int]) -> np.ndarray:
+    """(n_models,) chance of an answer: 1 for models never asked, else what was seen, trusted by its weight."""
+    chance = np.ones(len(row))
+    for model_id, seen in health.items():
+        if seen.availability is not None and model_id in row:
+            chance[row[model_id]] = (seen.weight * seen.availability + TRUSTED_ANSWERS) / (
+                seen.weight + TRUSTED_ANSWERS
+            )
+    return chance
+
+
 def exclude(
     facts: CandidateFacts,
     profile: PromptProfile,
     preferences: Preferences,
     cost_usd: np.ndarray,
-    served: frozenset[str] | None = None,
+    *,
+    conditions: Conditions = NOTHING_KNOWN,
+    ruling: Ruling = NO_RULING,
 ) -> tuple[np.ndarray, tuple[Exclusion, ...]]:
     """Which models may answer.
 
     Args:
         cost_usd: (n_models,) expected cost of this answer.
-        served: ids that a connected provider offers; None = not known, nothing is removed for it.
+        conditions: who is served where, and whether a tool loop holds the conversation to its model.
+        ruling: what the operator's policy asks for on this prompt.
 
     Returns:
         A mask (n_models,) of the models left, and for every other model the first reason that removed it.
     """
     sieve = _Sieve(facts)
     _remove_by_wish(sieve, preferences)
+    _remove_by_rule(sieve, ruling)
+    served, local = conditions.served, conditions.local
     if served is not None:
         sieve.remove_named(lambda m: m not in served, Reason.NO_LIVE_PROVIDER, "no connected provider offers it")
+    if preferences.local_only or ruling.is_local_only:
+        sieve.remove_named(lambda m: m not in local, Reason.LOCAL_ONLY, "no server on this machine offers it")
     _remove_by_ability(sieve, profile)
-    if profile.safety is Safety.HARMFUL:
-        sieve.remove(facts.uncensored, Reason.SAFETY, "is tuned not to refuse, and the prompt was read as harmful")
     if preferences.max_cost_usd is not None:
         limit = f"${preferences.max_cost_usd:g}"
         sieve.remove(np.isnan(cost_usd), Reason.COST_UNKNOWN, f"has no known price to hold against {limit}")
         dear = cost_usd > preferences.max_cost_usd
         sieve.remove(dear, Reason.OVER_MAX_COST, f"expected cost ${{}} is over {limit}", cost_usd.tolist())
+    sticky = conditions.sticky
+    if sticky is not None and sticky.is_locked and sieve.keeps(sticky.model_id):
+        detail = f"the tools that {sticky.model_id} called are still answering"
+        sieve.remove_named(lambda m: m != sticky.model_id, Reason.LOCKED, detail)
     return sieve.kept, tuple(sieve.excluded)
 
 
@@ -146,6 +195,11 @@ class _Sieve:
             self.excluded.append(Exclusion(model_id=self.facts.model_ids[row], reason=reason, detail=shown))
         self.kept &= ~bad
 
+    def keeps(self, model_id: str) -> bool:
+        """Whether the model may still answer."""
+        row = self.facts.row.get(model_id)
+        return row is not None and bool(self.kept[row])
+
     def remove_named(self, bad: Callable[[str], bool], reason: Reason, detail: str) -> None:
         """Removes the models whose id is `bad`."""
         ids = self.facts.model_ids
@@ -163,6 +217,18 @@ def _remove_by_wish(sieve: _Sieve, preferences: Preferences) -> None:
         licences = sieve.facts.licences
         bad = np.array([licence in preferences.licences_denied for licence in licences])
         sieve.remove(bad, Reason.LICENCE, "licence {} is excluded", licences)
+
+
+def _remove_by_rule(sieve: _Sieve, ruling: Ruling) -> None:
+    if ruling.excludes_uncensored:
+        sieve.remove(sieve.facts.uncensored, Reason.SAFETY, "is tuned not to refuse, which the policy excludes here")
+    if ruling.models_denied:
+        denied = _globs(ruling.models_denied)
+        sieve.remove_named(lambda m: denied(m.lower()), Reason.POLICY, "is excluded by the operator's policy")
+    if ruling.licences_denied:
+        licences = sieve.facts.licences
+        bad = np.array([licence in ruling.licences_denied for licence in licences])
+        sieve.remove(bad, Reason.POLICY, "licence {} is excluded by the operator's policy", licences)
 
 
 def _remove_by_ability(sieve: _Sieve, profile: PromptProfile) -> None:

@@ -7,11 +7,14 @@ from functools import lru_cache
 import numpy as np
 
 from omni.catalog import Catalog, load_catalog
+from omni.conditions import NOTHING_KNOWN, Conditions
+from omni.config import DATA_DIR
 from omni.errors import InputError, NoModelAvailable
-from omni.policy import PRESETS, candidate_facts, exclude, utilities
+from omni.policy import PRESETS, availability, candidate_facts, exclude, utilities
 from omni.quality.abilities import TASKS
-from omni.quality.live import QUALITY_PARTS, Estimate, LiveQuality, gain_se
+from omni.quality.live import Estimate, LiveQuality, gain_se
 from omni.reading import Reader, load_reader
+from omni.rules import NO_RULES, RuleBook, Ruling, load_rules
 from omni.types import (
     Conversation,
     Decision,
@@ -35,12 +38,13 @@ BATCH = 256
 class Router:
     """Chooses one model of a catalog for a conversation; immutable, may be shared between threads."""
 
-    def __init__(self, catalog: Catalog, reader: Reader) -> None:
+    def __init__(self, catalog: Catalog, reader: Reader, rules: RuleBook = NO_RULES) -> None:
         self.catalog = catalog
         self.reader = reader
+        self.rules = rules
         self.quality = LiveQuality(catalog.models)
         self.facts = candidate_facts(catalog.models)
-        self._versions = (catalog.version, reader.fingerprint)
+        self._versions = (catalog.version, reader.fingerprint, rules.version)
         self._model_ids = np.array(self.facts.model_ids, dtype=object)
         self._reference_order = lru_cache(maxsize=256)(self._rank_on_typical_prompt)
 
@@ -54,13 +58,13 @@ class Router:
         conversation: Conversation,
         preferences: Preferences | None = None,
         *,
-        served: frozenset[str] | None = None,
+        conditions: Conditions | None = None,
     ) -> Decision:
         """Decides which model answers.
 
         Args:
             preferences: None = balanced, no limits.
-            served: ids that a connected provider offers; None = not known.
+            conditions: what is served, how it does, and where the conversation has been; None = nothing is known.
 
         Raises:
             InputError: nothing to read, or over 4 million characters.
@@ -68,7 +72,7 @@ class Router:
         """
         _check(conversation)
         profile = self.reader.read(conversation)
-        return self._decide([conversation], [profile], preferences or Preferences(), served)[0]
+        return self._decide([conversation], [profile], preferences or Preferences(), conditions or NOTHING_KNOWN)[0]
 
     def route_batch(
         self, conversations: Sequence[Conversation], preferences: Preferences | None = None
@@ -79,7 +83,7 @@ class Router:
         decisions: list[Decision] = []
         for start in range(0, len(conversations), BATCH):
             chunk = conversations[start : start + BATCH]
-            decisions += self._decide(chunk, self.reader.read_batch(chunk), preferences or Preferences(), None)
+            decisions += self._decide(chunk, self.reader.read_batch(chunk), preferences or Preferences(), NOTHING_KNOWN)
         return decisions
 
     def _decide(
@@ -87,18 +91,22 @@ class Router:
         conversations: Sequence[Conversation],
         profiles: Sequence[PromptProfile],
         preferences: Preferences,
-        served: frozenset[str] | None,
+        conditions: Conditions,
     ) -> list[Decision]:
         weights = preferences.weights or PRESETS[preferences.preset]
-        estimate = self.quality.estimate(profiles)
+        estimate = self.quality.estimate(profiles, conditions)
+        rulings = [self.rules.ruling(profile) for profile in profiles]
         filtered = [
-            exclude(self.facts, profile, preferences, cost, served)
-            for profile, cost in zip(profiles, estimate.cost_usd, strict=True)
+            exclude(self.facts, profile, preferences, cost, conditions=conditions, ruling=ruling)
+            for profile, cost, ruling in zip(profiles, estimate.cost_usd, rulings, strict=True)
         ]
+        kept = np.array([mask for mask, _ in filtered])
         order = self._reference_order(weights)
-        references = np.array([[_first_kept(order, kept, excluded)] for kept, excluded in filtered])
-        tables = self._ranked(estimate, np.array([kept for kept, _ in filtered]), references, weights, profiles)
-        ids = _decision_ids(conversations, preferences, None if served is None else sorted(served), self._versions)
+        references = np.array([[_first_kept(order, mask, excluded)] for mask, excluded in filtered])
+        parts = self._parts(estimate, references, weights)
+        stays = self._add_state(parts, kept, weights, conditions, rulings)
+        tables = self._ranked(estimate, parts, kept, profiles)
+        ids = _decision_ids(conversations, preferences, conditions, self._versions)
         return [
             Decision(
                 decision_id=decision_id,
@@ -110,49 +118,73 @@ class Router:
                 reference_model_id=self.facts.model_ids[reference],
                 scores=table,
                 excluded=excluded,
+                action="refuse" if ruling.refusal else "ask_guard" if ruling.asks_guard else "answer",
+                message=ruling.refusal,
+                rules=ruling.applied,
+                sticky_model_id=stay,
             )
-            for decision_id, profile, (_, excluded), reference, table in zip(
-                ids, profiles, filtered, references[:, 0].tolist(), tables, strict=True
+            for decision_id, profile, (_, excluded), reference, table, ruling, stay in zip(
+                ids, profiles, filtered, references[:, 0].tolist(), tables, rulings, stays, strict=True
             )
         ]
+
+    def _parts(self, estimate: Estimate, references: np.ndarray, weights: Weights) -> dict[str, np.ndarray]:
+        cost = estimate.cost_usd
+        rows = np.arange(len(cost))[:, None]
+        doubt = gain_se(estimate.quality_se, references)
+        return utilities(estimate.quality, doubt, cost, estimate.latency_s, weights, cost[rows, references])
+
+    def _add_state(
+        self,
+        parts: dict[str, np.ndarray],
+        kept: np.ndarray,
+        weights: Weights,
+        conditions: Conditions,
+        rulings: Sequence[Ruling],
+    ) -> list[str | None]:
+        """Adds the parts that only some decisions have: availability, switch, policy.
+
+        Returns:
+            Per prompt the model that the conversation was with, where it may go on.
+        """
+        if conditions.health:
+            lost = 1 - availability(conditions.health, self.facts.row)
+            parts["availability"] = np.broadcast_to(-weights.quality_per_failure * lost, kept.shape)
+        if any(ruling.prefer_safe for ruling in rulings):
+            parts["policy"] = np.array([[ruling.prefer_safe] for ruling in rulings]) * self.facts.safety
+        sticky = conditions.sticky
+        row = None if sticky is None else self.facts.row.get(sticky.model_id)
+        if sticky is None or row is None:
+            return [None] * len(kept)
+        stays = kept[:, row]
+        switch = np.where(stays[:, None], -sticky.switch_cost, 0.0) * np.ones(kept.shape)
+        switch[:, row] = 0.0
+        parts["switch"] = switch
+        return [sticky.model_id if stay else None for stay in stays.tolist()]
 
     def _ranked(
         self,
         estimate: Estimate,
+        parts: dict[str, np.ndarray],
         kept: np.ndarray,
-        references: np.ndarray,
-        weights: Weights,
         profiles: Sequence[PromptProfile],
     ) -> list[ScoreTable]:
-        cost = estimate.cost_usd
-        rows = np.arange(len(kept))[:, None]
-        doubt = gain_se(estimate.quality_se, references)
-        parts = utilities(estimate.quality, doubt, cost, estimate.latency_s, weights, cost[rows, references])
         utility = np.where(kept, sum(parts.values()), -np.inf)
         # Model ids are in order, and a stable sort keeps that order among equals.
         orders = np.argsort(-utility, axis=1, kind="stable")
-        places = orders + rows * orders.shape[1]
-        columns = [
-            column.take(places)
-            for column in (
-                *parts.values(),
-                *estimate.quality_parts,
-                estimate.quality_se,
-                cost,
-                estimate.latency_s,
-                estimate.output_tokens,
-            )
-        ]
+        places = orders + np.arange(len(kept))[:, None] * orders.shape[1]
+        figures = (estimate.quality_se, estimate.cost_usd, estimate.latency_s, estimate.output_tokens)
+        columns = [column.take(places) for column in (*parts.values(), *estimate.quality_parts.values(), *figures)]
         listed = self.quality.cost_listed.take(orders)
-        published = self.quality.latency_published.take(orders)
+        basis = estimate.latency_basis.take(orders)
         ids = self._model_ids.take(orders)
-        part_names = tuple(parts)
+        names = (tuple(parts), tuple(estimate.quality_parts))
         return [
             _score_table(
                 ids[row, :n].tolist(),
-                part_names,
+                names,
                 [column[row, :n] for column in columns],
-                (listed[row, :n], published[row, :n]),
+                (listed[row, :n], basis[row, :n]),
                 profile.input_tokens,
             )
             for row, (n, profile) in enumerate(zip(kept.sum(axis=1).tolist(), profiles, strict=True))
@@ -167,8 +199,8 @@ class Router:
 
 
 def load_router() -> Router:
-    """The router over the shipped catalog and parameters."""
-    return Router(load_catalog(), load_reader())
+    """The router over the shipped catalog, parameters and policy."""
+    return Router(load_catalog(), load_reader(), load_rules(DATA_DIR / "policy.yml"))
 
 
 def typical_profile() -> PromptProfile:
@@ -193,22 +225,26 @@ def typical_profile() -> PromptProfile:
 
 def _score_table(
     model_ids: list[str],
-    part_names: tuple[str, ...],
+    names: tuple[tuple[str, ...], tuple[str, ...]],
     columns: list[np.ndarray],
     bases: tuple[np.ndarray, np.ndarray],
     input_tokens: int,
 ) -> ScoreTable:
-    n_parts, n_quality = len(part_names), len(QUALITY_PARTS)
+    part_names, quality_names = names
+    n_parts, n_quality = len(part_names), len(quality_names)
+    parts = dict(zip(part_names, columns[:n_parts], strict=True))
+    if "policy" in parts and not parts["policy"].any():
+        del parts["policy"]  # it is another prompt's, read side by side
     quality_se, cost_usd, latency_s, output_tokens = columns[n_parts + n_quality :]
     return ScoreTable(
         model_ids=tuple(model_ids),
-        parts=dict(zip(part_names, columns[:n_parts], strict=True)),
-        quality_parts=dict(zip(QUALITY_PARTS, columns[n_parts : n_parts + n_quality], strict=True)),
+        parts=parts,
+        quality_parts=dict(zip(quality_names, columns[n_parts : n_parts + n_quality], strict=True)),
         quality_se=quality_se,
         cost_usd=cost_usd,
         cost_listed=bases[0],
         latency_s=latency_s,
-        latency_published=bases[1],
+        latency_basis=bases[1],
         input_tokens=input_tokens,
         output_tokens=output_tokens,
     )
@@ -242,10 +278,18 @@ def _nobody_left(excluded: Sequence[Exclusion]) -> str:
 def _decision_ids(
     conversations: Sequence[Conversation],
     preferences: Preferences,
-    served_ids: list[str] | None,
-    versions: tuple[str, str],
+    conditions: Conditions,
+    versions: tuple[str, ...],
 ) -> list[str]:
     # Frozen dataclasses of plain values: their repr names every field, and costs less than a JSON document.
-    shared = f"{preferences!r}, {served_ids!r}, {versions!r}"
+    shared = f"{preferences!r}, {_conditions_text(conditions)}, {versions!r}"
     bases = (f"({conversation!r}, {shared})" for conversation in conversations)
     return [hashlib.sha256(basis.encode("utf-8", "surrogatepass")).hexdigest()[:16] for basis in bases]
+
+
+def _conditions_text(conditions: Conditions) -> str:
+    # a set's own order differs between processes
+    served = None if conditions.served is None else sorted(conditions.served)
+    residuals = [(task.value, sorted(of_models.items())) for task, of_models in sorted(conditions.residuals.items())]
+    state = (sorted(conditions.health.items()), residuals, conditions.sticky)
+    return f"{served!r}, {sorted(conditions.local)!r}, {state!r}"

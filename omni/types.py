@@ -13,6 +13,8 @@ Role = Literal["system", "user", "assistant", "tool"]
 Preset = Literal["balanced", "quality", "fast", "cheap"]
 PriceBasis = Literal["listed", "estimated"]
 LatencyBasis = Literal["recorded", "published", "estimated"]
+Action = Literal["answer", "ask_guard", "refuse"]
+"""What a decision asks for: an answer, an answer after a guard model's word, or none."""
 
 
 class Task(StrEnum):
@@ -39,6 +41,8 @@ class Safety(StrEnum):
     """Health, law, money, self-harm: answer with care."""
     HARMFUL = "harmful"
     """Asks for help with weapons, intrusion, abuse."""
+    FORBIDDEN = "forbidden"
+    """Sexual content with children, or help with weapons of mass harm: never passed on."""
 
 
 class Reason(StrEnum):
@@ -56,6 +60,9 @@ class Reason(StrEnum):
     COST_UNKNOWN = "cost_unknown"
     SAFETY = "safety"
     NO_LIVE_PROVIDER = "no_live_provider"
+    LOCAL_ONLY = "local_only"
+    POLICY = "policy"
+    LOCKED = "locked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +250,8 @@ class Weights:
     """Standard errors of evidence asked before leaving the reference model."""
     z_dearer: float
     """The same for an alternative that costs more than the reference."""
+    quality_per_failure: float = 0.25
+    """ρ: quality given up to avoid one certain failure to answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +267,17 @@ class Preferences:
     """Globs over model ids; empty = all."""
     deny: tuple[str, ...] = ()
     licences_denied: tuple[str, ...] = ()
+    local_only: bool = False
+    """True = nothing leaves this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedRule:
+    """A rule of the operator's policy that had a say in a decision."""
+
+    name: str
+    sentence: str
+    """What it did, for the person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +289,7 @@ class Candidate:
     """1 = chosen."""
     utility: float
     parts: Mapping[str, float]
-    """quality, cost, latency, evidence: they sum to `utility`."""
+    """quality, cost, latency, evidence, and where they matter availability, switch, policy: they sum to `utility`."""
     quality: float
     """Expected quality 0..1, the logistic of `quality_logit`."""
     quality_se: float
@@ -283,6 +303,9 @@ class Candidate:
     input_tokens: int
     output_tokens: float
     """Expected."""
+
+
+LATENCY_BASES: tuple[LatencyBasis, ...] = ("estimated", "published", "recorded")
 
 
 class Candidates(Sequence[Candidate]):
@@ -325,8 +348,8 @@ class ScoreTable:
     cost_listed: np.ndarray
     """(n,) bool: the price is listed, not estimated."""
     latency_s: np.ndarray
-    latency_published: np.ndarray
-    """(n,) bool: the speed is published, not estimated."""
+    latency_basis: np.ndarray
+    """(n,) index into `LATENCY_BASES`."""
     input_tokens: int
     output_tokens: np.ndarray
 
@@ -349,7 +372,7 @@ class ScoreTable:
             cost_usd=None if no_cost else cost,
             cost_basis=None if no_cost else ("listed" if self.cost_listed[row] else "estimated"),
             latency_s=None if no_latency else latency,
-            latency_basis=None if no_latency else ("published" if self.latency_published[row] else "estimated"),
+            latency_basis=None if no_latency else LATENCY_BASES[self.latency_basis.item(row)],
             input_tokens=self.input_tokens,
             output_tokens=self.output_tokens.item(row),
         )
@@ -381,6 +404,13 @@ class Decision:
     """The model that the evidence rule protects."""
     scores: ScoreTable = field(repr=False)
     excluded: tuple[Exclusion, ...]
+    action: Action = "answer"
+    message: str | None = None
+    """What the person is told instead of an answer, or when the guard objects."""
+    rules: tuple[AppliedRule, ...] = ()
+    """Of the operator's policy, in its order."""
+    sticky_model_id: str | None = None
+    """The model that the conversation was with and that could have gone on; None = a new start."""
 
     @property
     def candidates(self) -> Candidates:

@@ -78,7 +78,9 @@ def may_import(path: str, module: str) -> bool:
 
 
 PURE = {
-    "omni/policy.py": {"omni.types", "omni.errors"},
+    "omni/policy.py": {"omni.types", "omni.errors", "omni.conditions", "omni.rules"},
+    "omni/conditions.py": {"omni.types"},
+    "omni/rules.py": {"omni.types", "omni.errors"},
     "omni/explain.py": {"omni.types", "omni.errors", "omni.catalog"},
     "omni/types.py": set(),
     "omni/errors.py": set(),

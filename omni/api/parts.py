@@ -44,11 +44,11 @@ class Parts:
         Raises:
             ApiError: 400; there is nothing to read, or no model is left.
         """
-        served = self.services.gateway.served_ids()
+        conditions = self.services.gateway.conditions()
         try:
             conversation = build_conversation(chat.body)
             decision = await asyncio.to_thread(
-                self.services.router.route, conversation, chat.preferences, served=served
+                self.services.router.route, conversation, chat.preferences, conditions=conditions
             )
         except InputError as error:
             raise ApiError(400, str(error), param="messages", code="invalid_value") from None

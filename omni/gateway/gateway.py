@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
+from omni.conditions import Conditions
 from omni.errors import ProviderError, RateLimited
 from omni.gateway.client import ModelServer, OpenAIServer, Timeouts
 from omni.gateway.draft import Draft
@@ -73,6 +74,10 @@ class Gateway:
         health = self.health.snapshot()
         ready = {id_ for id_ in served if not all(health.is_open(target) for target in self.board.targets(id_))}
         return frozenset(ready) or served
+
+    def conditions(self) -> Conditions:
+        """What a decision should know of the servers."""
+        return Conditions(served=self.served_ids())
 
     async def answer(self, model_ids: Sequence[str], question: Question) -> AsyncIterator[Answer]:
         """The answer as it grows, at most one update a frame, the last one with its final status.

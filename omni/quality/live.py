@@ -6,15 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from omni.conditions import NOTHING_KNOWN, Conditions
 from omni.quality.abilities import TASKS, AbilityTable, build_abilities
 from omni.quality.lengths import length_factors, speed_columns, visible_output_tokens
-from omni.types import ModelCard, PromptProfile
+from omni.types import LATENCY_BASES, ModelCard, PromptProfile
 
 LONG_TOKENS = 16_000
 """Inputs from about here on are what long-context benchmarks test."""
 
 
 QUALITY_PARTS = ("general", "task_fit", "language", "long_context", "difficulty")
+TRUSTED_SPEEDS = 4.0
+"""Published figures count as this many answers when they are blended with what was seen."""
+CROWD = 32
+"""Answers under way at a provider that double the time to its first token; an assumption."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,10 +29,12 @@ class Estimate:
     quality: np.ndarray
     """0..1."""
     quality_se: np.ndarray
-    quality_parts: tuple[np.ndarray, ...]
-    """Logits, in the order of `QUALITY_PARTS`; they sum to the logit of `quality`."""
+    quality_parts: dict[str, np.ndarray]
+    """Logits by name: `QUALITY_PARTS`, and "feedback" where there is any; they sum to the logit of `quality`."""
     cost_usd: np.ndarray
     latency_s: np.ndarray
+    latency_basis: np.ndarray
+    """(n_models,) index into `LATENCY_BASES`."""
     output_tokens: np.ndarray
 
 
@@ -39,7 +46,9 @@ class LiveQuality:
         self._price_in = _prices([card.price_in_usd_per_mtok for card in cards])
         self._price_out = _prices([card.price_out_usd_per_mtok for card in cards])
         self.cost_listed = np.array([card.price_basis == "listed" for card in cards])
-        self._speed, self._first_token, self.latency_published = speed_columns(cards)
+        self._speed, self._first_token, published = speed_columns(cards)
+        self._latency_basis = published.astype(np.intp)
+        self._row = {card.model_id: row for row, card in enumerate(cards)}
         self._length_factor = length_factors(np.array([bool(card.supports_reasoning) for card in cards]))
         # ability and doubt side by side: one product gives both
         self._task = np.ascontiguousarray(np.hstack([self.abilities.task.T, self.abilities.task_se.T]))
@@ -49,11 +58,11 @@ class LiveQuality:
         self._language_row = {language: row for row, language in enumerate(self.abilities.languages)}
         self._language_row["en"] = len(rows) - 1
 
-    def estimate(self, profiles: Sequence[PromptProfile]) -> Estimate:
+    def estimate(self, profiles: Sequence[PromptProfile], conditions: Conditions = NOTHING_KNOWN) -> Estimate:
         """Expected quality, cost and latency of every model.
 
-        quality = logistic(general + task_fit + language + long_context + difficulty), an item-response form with
-        one discrimination for all prompts.
+        quality = logistic(general + task_fit + language + long_context + difficulty + feedback), an item-response form
+        with one discrimination for all prompts. What was seen of a model's speed is blended with what is published.
         """
         table = self.abilities
         n_models = len(table.general)
@@ -61,8 +70,9 @@ class LiveQuality:
         shares = np.array([[profile.tasks.get(task, 0.0) for task in TASKS] for profile in profiles])
         # einsum adds in the same order for one prompt as for many; a matrix product need not
         both = np.einsum("pt,tm->pm", shares, self._task)
-        parts = np.zeros((len(QUALITY_PARTS), len(profiles), n_models))
-        general, task_fit, language, long_context, difficulty = parts
+        names = (*QUALITY_PARTS, "feedback") if conditions.residuals else QUALITY_PARTS
+        parts = np.zeros((len(names), len(profiles), n_models))
+        general, task_fit, language, long_context, difficulty = parts[: len(QUALITY_PARTS)]
         general += table.general
         np.subtract(both[:, :n_models], table.general, out=task_fit)
         rows = [self._language_row.get(profile.language, unmeasured) for profile in profiles]
@@ -71,17 +81,54 @@ class LiveQuality:
             difficulty[row] = -_logit(profile.difficulty)
             if profile.input_tokens >= LONG_TOKENS:
                 long_context[row] = table.long_context
+        if conditions.residuals:
+            np.einsum("pt,tm->pm", shares, self._residuals(conditions), out=parts[-1])
         quality = 1 / (1 + np.exp(-parts.sum(axis=0)))
         input_tokens = np.array([[float(profile.input_tokens)] for profile in profiles])
         output_tokens = visible_output_tokens(shares) * self._length_factor
+        first_token_s, speed, basis = self._speeds(conditions)
         return Estimate(
             quality=quality,
             quality_se=both[:, n_models:] * quality * (1 - quality),
-            quality_parts=(general, task_fit, language, long_context, difficulty),
+            quality_parts=dict(zip(names, parts, strict=True)),
             cost_usd=(input_tokens * self._price_in + output_tokens * self._price_out) / 1e6,
-            latency_s=self._first_token + output_tokens / self._speed,
+            latency_s=first_token_s + output_tokens / speed,
+            latency_basis=basis,
             output_tokens=output_tokens,
         )
+
+    def _residuals(self, conditions: Conditions) -> np.ndarray:
+        table = np.zeros((len(TASKS), len(self._row)))
+        for task, of_models in conditions.residuals.items():
+            for model_id, logits in of_models.items():
+                if model_id in self._row:
+                    table[TASKS.index(task), self._row[model_id]] = logits
+        return table
+
+    def _speeds(self, conditions: Conditions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Seconds to the first token, tokens per second, and the basis of both, each (n_models,)."""
+        if not conditions.health:
+            return self._first_token, self._speed, self._latency_basis
+        first_token_s, speed, basis = self._first_token.copy(), self._speed.copy(), self._latency_basis.copy()
+        for model_id, seen in conditions.health.items():
+            row = self._row.get(model_id)
+            if row is None:
+                continue
+            if seen.first_token_s is not None:
+                first_token_s[row] = _blend(first_token_s[row], seen.first_token_s, seen.weight)
+            if seen.tokens_per_s is not None:
+                # seconds per token add up, tokens per second do not
+                speed[row] = 1 / _blend(1 / speed[row], 1 / seen.tokens_per_s, seen.weight)
+            first_token_s[row] *= 1 + seen.in_flight / CROWD
+            if seen.weight > TRUSTED_SPEEDS:
+                basis[row] = LATENCY_BASES.index("recorded")
+        return first_token_s, speed, basis
+
+
+def _blend(published: float, seen: float, weight: float) -> float:
+    if math.isnan(published):
+        return seen
+    return (TRUSTED_SPEEDS * published + weight * seen) / (TRUSTED_SPEEDS + weight)
 
 
 def gain_se(quality_se: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from omni.catalog import Catalog
+from omni.conditions import Conditions
 from omni.gateway import Gateway
 from omni.references import ReferenceChoice
 from omni.types import Conversation, Decision, Explanation, Preferences
@@ -26,7 +27,7 @@ class Decider(Protocol):
         conversation: Conversation,
         preferences: Preferences | None = None,
         *,
-        served: frozenset[str] | None = None,
+        conditions: Conditions | None = None,
     ) -> Decision: ...
 
 

@@ -38,8 +38,8 @@ async def decide(question: Question, preferences: Preferences, services: Service
     Raises:
         OmniError: Nothing to read, or no model is left.
     """
-    served = services.gateway.served_ids()
-    decision = services.router.route(question.conversation, preferences, served=served)
+    conditions = services.gateway.conditions()
+    decision = services.router.route(question.conversation, preferences, conditions=conditions)
     explanation = services.explain(decision, services.catalog)
     if services.store is not None:
         try:

@@ -102,8 +102,8 @@ async def on_what_if(preset: Preset | None, turn: Turn, *, services: Services) -
         deny=now.deny,
         licences_denied=now.licences_denied,
     )
-    served = services.gateway.served_ids()
-    other = services.router.route(turn.question.conversation, wishes, served=served)
+    conditions = services.gateway.conditions()
+    other = services.router.route(turn.question.conversation, wishes, conditions=conditions)
     return what_if_html(turn.decision, other) + references
 
 

@@ -3,18 +3,25 @@
 import numpy as np
 import pytest
 
-from omni.policy import PRESETS, candidate_facts, exclude, utilities
-from omni.types import Preferences, Reason, Safety, Weights
+from omni.conditions import NOTHING_KNOWN, Conditions, ModelHealth, Sticky
+from omni.policy import PRESETS, availability, candidate_facts, exclude, utilities
+from omni.rules import NO_RULING, Ruling
+from omni.types import Preferences, Reason, Weights
 from tests.omni.cards import model_card, prompt_profile
 
 WEIGHTS = Weights(quality_per_usd=10.0, quality_per_s=0.01, z=1.0, z_dearer=2.0)
 
 
-def reasons(cards, profile=None, preferences=None, cost=None, served=None):
+def reasons(cards, profile=None, preferences=None, cost=None, conditions=NOTHING_KNOWN, ruling=NO_RULING):
     """Model id to the reason that excluded it."""
     costs = np.full(len(cards), 0.001) if cost is None else np.array(cost)
     _, excluded = exclude(
-        candidate_facts(cards), profile or prompt_profile(), preferences or Preferences(), costs, served
+        candidate_facts(cards),
+        profile or prompt_profile(),
+        preferences or Preferences(),
+        costs,
+        conditions=conditions,
+        ruling=ruling,
     )
     return {exclusion.model_id: exclusion.reason for exclusion in excluded}
 
@@ -68,7 +75,6 @@ def test_long_input_excludes_small_windows_and_unknown_ones():
         ({}, {"n_images": 1}, Reason.MODALITY),
         ({"supports_tools": None}, {"needs_tools": True}, Reason.TOOLS),
         ({"structured_output": False}, {"needs_json": True}, Reason.STRUCTURED_OUTPUT),
-        ({"model_id": "x/dolphin-1"}, {"safety": Safety.HARMFUL}, Reason.SAFETY),
     ],
 )
 def test_each_need_has_its_reason(changes, need, reason):
@@ -92,5 +98,41 @@ def test_wishes_exclude_by_glob_licence_and_ceiling():
 def test_what_no_provider_offers_is_excluded_only_when_the_offer_is_known():
     """Without a connected provider the whole catalog competes."""
     cards = [model_card("a/one"), model_card("a/two")]
-    assert reasons(cards, served=None) == {}
-    assert reasons(cards, served=frozenset({"a/one"})) == {"a/two": Reason.NO_LIVE_PROVIDER}
+    assert reasons(cards) == {}
+    assert reasons(cards, conditions=Conditions(served=frozenset({"a/one"}))) == {"a/two": Reason.NO_LIVE_PROVIDER}
+
+
+def test_a_rule_excludes_uncensored_models_named_models_and_licences():
+    """Each exclusion of the operator's policy has its code."""
+    cards = [model_card("x/dolphin-1"), model_card("b/two"), model_card("a/three", license="NC"), model_card("a/four")]
+    ruling = Ruling(excludes_uncensored=True, models_denied=("B/*",), licences_denied=("NC",))
+    assert reasons(cards, ruling=ruling) == {
+        "x/dolphin-1": Reason.SAFETY,
+        "b/two": Reason.POLICY,
+        "a/three": Reason.POLICY,
+    }
+
+
+@pytest.mark.parametrize(
+    "asked", [{"preferences": Preferences(local_only=True)}, {"ruling": Ruling(is_local_only=True)}]
+)
+def test_local_only_keeps_what_this_machine_serves(asked):
+    """The person or the operator may keep a prompt on the machine."""
+    cards = [model_card("a/one"), model_card("a/two")]
+    conditions = Conditions(local=frozenset({"a/two"}))
+    assert reasons(cards, conditions=conditions, **asked) == {"a/one": Reason.LOCAL_ONLY}
+
+
+def test_a_tool_loop_keeps_its_model_while_it_can_answer():
+    """A locked conversation has one candidate, unless that one is excluded itself."""
+    cards = [model_card("a/one"), model_card("a/two")]
+    locked = Conditions(sticky=Sticky(model_id="a/two", is_locked=True, switch_cost=0.0))
+    assert reasons(cards, conditions=locked) == {"a/one": Reason.LOCKED}
+    assert reasons(cards, conditions=locked, preferences=Preferences(deny=("a/two",))) == {"a/two": Reason.DENIED}
+
+
+def test_availability_weighs_what_was_seen():
+    """Two trusted answers stand against what was seen, and a model never asked is trusted whole."""
+    row = {"a/one": 0, "a/two": 1}
+    seen = ModelHealth(availability=0.0, first_token_s=None, tokens_per_s=None, weight=2.0)
+    assert availability({"a/one": seen, "b/gone": seen}, row) == pytest.approx([0.5, 1.0])

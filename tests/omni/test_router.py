@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from omni.conditions import Conditions, ModelHealth, Sticky
 from omni.errors import InputError, NoModelAvailable
 from omni.router import MAX_PROMPT_CHARS, Router
-from omni.types import Conversation, Message, Preferences, Reason
+from omni.types import Conversation, Message, Preferences, Reason, Task
 
 PROMPT = Conversation.from_prompt("Write a Python function that merges two sorted lists.")
 
@@ -77,7 +78,7 @@ def test_fast_waits_no_longer_than_quality(router: Router):
 def test_only_served_models_are_chosen(router: Router):
     """With a provider's offer known, the choice stays inside it."""
     served = frozenset(card.model_id for card in router.catalog.models[:20])
-    assert router.route(PROMPT, served=served).chosen.model_id in served
+    assert router.route(PROMPT, conditions=Conditions(served=served)).chosen.model_id in served
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t"])
@@ -97,3 +98,51 @@ def test_nobody_left_says_why(router: Router):
     """The error counts the reasons and says what to relax."""
     with pytest.raises(NoModelAvailable, match="not_allowed"):
         router.route(PROMPT, Preferences(allow=("nobody/*",)))
+
+
+def test_what_was_seen_moves_the_choice(router: Router):
+    """A model that fails loses the choice, one that is slow waits longer; both are said as parts."""
+    first = router.route(PROMPT).chosen.model_id
+    down = ModelHealth(availability=0.0, first_token_s=None, tokens_per_s=None, weight=20.0)
+    decision = router.route(PROMPT, conditions=Conditions(health={first: down}))
+    assert decision.chosen.model_id != first
+    row = decision.scores.model_ids.index(first)
+    assert decision.candidates[row].parts["availability"] == pytest.approx(-0.25 * 20 / 22)
+    slow = ModelHealth(availability=1.0, first_token_s=60.0, tokens_per_s=1.0, weight=20.0)
+    seen = router.route(PROMPT, conditions=Conditions(health={first: slow}))
+    candidate = seen.candidates[seen.scores.model_ids.index(first)]
+    assert candidate.latency_basis == "recorded"
+    assert candidate.latency_s > 50
+
+
+def test_a_conversation_stays_until_the_gain_pays(router: Router):
+    """The model of the conversation is left for a large gain only; the part is said for every other model."""
+    plain = router.route(PROMPT)
+    second = plain.candidates[1].model_id
+    lead = plain.candidates[0].utility - plain.candidates[1].utility
+    stays = router.route(
+        PROMPT, conditions=Conditions(sticky=Sticky(model_id=second, is_locked=False, switch_cost=lead + 0.001))
+    )
+    assert (stays.chosen.model_id, stays.sticky_model_id) == (second, second)
+    leaves = router.route(
+        PROMPT, conditions=Conditions(sticky=Sticky(model_id=second, is_locked=False, switch_cost=lead / 2))
+    )
+    assert leaves.chosen.model_id == plain.chosen.model_id
+    assert leaves.chosen.parts["switch"] == pytest.approx(-lead / 2)
+
+
+def test_feedback_is_a_part_of_quality(router: Router):
+    """Learned logits are added by task share, and the parts still sum."""
+    last = router.route(PROMPT).candidates[-1].model_id
+    decision = router.route(PROMPT, conditions=Conditions(residuals={Task.CODE: {last: 0.5}}))
+    candidate = decision.candidates[decision.scores.model_ids.index(last)]
+    assert candidate.quality_parts["feedback"] == pytest.approx(0.5 * decision.profile.tasks[Task.CODE])
+    assert candidate.quality_logit == pytest.approx(sum(candidate.quality_parts.values()))
+
+
+def test_conditions_are_part_of_the_decisions_name(router: Router):
+    """Another state gives another decision id, the same state the same one."""
+    state = Conditions(served=frozenset({card.model_id for card in router.catalog.models}))
+    assert router.route(PROMPT).decision_id != router.route(PROMPT, conditions=state).decision_id
+    again = router.route(PROMPT, conditions=replace(state))
+    assert router.route(PROMPT, conditions=state).decision_id == again.decision_id

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from omni.catalog import Catalog
+from omni.conditions import Conditions
 from omni.gateway import Chunk, Gateway, Provider, Question, Usage
 from omni.policy import PRESETS
 from omni.types import (
@@ -82,7 +83,7 @@ def a_decision(
         cost_usd=cost,
         cost_listed=np.ones(n, dtype=bool),
         latency_s=np.linspace(6.0, 2.0, n),
-        latency_published=np.ones(n, dtype=bool),
+        latency_basis=np.ones(n, dtype=int),
         input_tokens=42,
         output_tokens=np.full(n, 300.0),
     )
@@ -125,10 +126,11 @@ class FakeRouter:
         conversation: Conversation,
         preferences: Preferences | None = None,
         *,
-        served: frozenset[str] | None = None,
+        conditions: Conditions | None = None,
     ) -> Decision:
         preferences = preferences or Preferences()
         self.asked.append((conversation, preferences))
+        served = None if conditions is None else conditions.served
         ids = [model_id for model_id in MODEL_IDS if served is None or model_id in served]
         return a_decision(ids[::-1] if preferences.preset == "cheap" else ids, preferences=preferences)
 
