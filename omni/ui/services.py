@@ -9,6 +9,7 @@ from omni.conditions import Conditions
 from omni.gateway import Gateway
 from omni.references import ReferenceChoice
 from omni.types import Conversation, Decision, Explanation, Preferences
+from omni.ui.door import Door
 
 if TYPE_CHECKING:
     from omni.budgets import Budgets
@@ -50,3 +51,5 @@ class Services:
     """What votes taught; None = nothing is learned from them."""
     budgets: "Budgets | None" = None
     """Ceilings of cost and of answers under way; None = none."""
+    door: Door = field(default_factory=Door, repr=False)
+    """Lets only the page's own requests do something."""

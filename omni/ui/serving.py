@@ -4,12 +4,15 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+from starlette.middleware import Middleware
+
+from omni.ui.door import PassGuard
 from omni.ui.services import Services
 from omni.ui.theme import CSS_PATH, build_theme
 
 
 def launch_options(services: Services) -> dict[str, Any]:
-    """Arguments of `launch`: own look, no history in the browser, connections closed at the end."""
+    """Arguments of `launch`: own look, the door, no history in the browser, connections closed at the end."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -17,7 +20,7 @@ def launch_options(services: Services) -> dict[str, Any]:
         await services.gateway.close()
 
     return {
-        "app_kwargs": {"lifespan": lifespan},
+        "app_kwargs": {"lifespan": lifespan, "middleware": [Middleware(PassGuard, door=services.door)]},
         "theme": build_theme(),
         "css_paths": CSS_PATH,
         "run_history": False,

@@ -91,6 +91,10 @@ MOVED_ON = "{model} was tried first: {error}"
 DIRECT = "Chosen by you on your own server; the catalog does not know it, so no figures were expected."
 THINKING = "Thinking"
 UNEXPECTED = "Something unexpected went wrong on our side. It was logged; please try again."
+NOT_FROM_PAGE = (
+    "This call did not come from Omni's page, or the page is too old: reload it and allow its cookie. "
+    "Programs can use the OpenAI-compatible paths under /v1 instead."
+)
 TOO_LARGE_PICTURE = "The picture {name!r} has {size_mb:.0f} MB; 8 MB at most. Send a smaller one."
 NOT_A_PICTURE = "{name!r} is not a picture that models read; send PNG, JPEG, WebP or GIF."
 
