@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -198,9 +199,14 @@ class Router:
         return tuple(np.argsort(-np.sum(list(parts.values()), axis=0)[0], kind="stable").tolist())
 
 
-def load_router() -> Router:
-    """The router over the shipped catalog, parameters and policy."""
-    return Router(load_catalog(), load_reader(), load_rules(DATA_DIR / "policy.yml"))
+def load_router(policy_path: Path | None = None) -> Router:
+    """The router over the shipped catalog, parameters and policy.
+
+    Args:
+        policy_path: the operator's own rules, which come after the shipped ones.
+    """
+    own = [] if policy_path is None else [policy_path]
+    return Router(load_catalog(), load_reader(), load_rules(DATA_DIR / "policy.yml", *own))
 
 
 def typical_profile() -> PromptProfile:

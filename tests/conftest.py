@@ -30,6 +30,10 @@ _OWN_VARIABLES = (
     "OMNI_HOST",
     "OMNI_PORT",
     "OMNI_DB",
+    "OMNI_POLICY",
+    "OMNI_MAX_USD_PER_VISITOR",
+    "OMNI_MAX_USD_PER_DAY",
+    "OMNI_MAX_RUNNING",
     "SPACE_ID",
 )
 SERVED = ("Qwen/Qwen3-8B", "zai-org/GLM-4.6")
@@ -52,6 +56,8 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    # a model server that happens to run beside the tests is none of their business
+    monkeypatch.setenv("OMNI_DISCOVER", "0")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     connect = socket.socket.connect
 
