@@ -119,8 +119,8 @@ class Router:
                 reference_model_id=self.facts.model_ids[reference],
                 scores=table,
                 excluded=excluded,
-                action="refuse" if ruling.refusal else "ask_guard" if ruling.asks_guard else "answer",
-                message=ruling.refusal,
+                action="refuse" if ruling.refusal else "ask_guard" if ruling.objection else "answer",
+                message=ruling.refusal or ruling.objection,
                 rules=ruling.applied,
                 sticky_model_id=stay,
             )

@@ -19,7 +19,8 @@ class Ruling:
 
     refusal: str | None = None
     """The sentence instead of an answer; None = somebody may answer."""
-    asks_guard: bool = False
+    objection: str | None = None
+    """A guard model is asked first, and this is said when it objects; None = no guard is asked."""
     excludes_uncensored: bool = False
     prefer_safe: float = 0.0
     """Quality (0..1) by which the best safety score is preferred."""
@@ -51,7 +52,7 @@ class _Do(BaseModel):
     exclude_licences: tuple[str, ...] = ()
     exclude_models: tuple[str, ...] = ()
     local_only: bool = False
-    ask_guard: bool = False
+    ask_guard: str | None = Field(default=None, min_length=1)
     refuse: str | None = Field(default=None, min_length=1)
 
 
@@ -85,7 +86,7 @@ class RuleBook:
         rows = [row for row in self._rows if row.when.fits(safety, task, kinds)]
         return Ruling(
             refusal=next((row.do.refuse for row in rows if row.do.refuse), None),
-            asks_guard=any(row.do.ask_guard for row in rows),
+            objection=next((row.do.ask_guard for row in rows if row.do.ask_guard), None),
             excludes_uncensored=any(row.do.exclude_uncensored for row in rows),
             prefer_safe=max((row.do.prefer_safe for row in rows), default=0.0),
             licences_denied=tuple(licence for row in rows for licence in row.do.exclude_licences),

@@ -406,7 +406,7 @@ class Decision:
     excluded: tuple[Exclusion, ...]
     action: Action = "answer"
     message: str | None = None
-    """What the person is told instead of an answer, or when the guard objects."""
+    """What the person reads instead of an answer: when refused, or when the guard model objects."""
     rules: tuple[AppliedRule, ...] = ()
     """Of the operator's policy, in its order."""
     sticky_model_id: str | None = None

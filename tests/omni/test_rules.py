@@ -34,7 +34,7 @@ def test_a_general_prompt_meets_no_rule():
         ("forbidden", Safety.FORBIDDEN, lambda r: "emergency number" in r.refusal),
         ("harmful-uncensored", Safety.HARMFUL, lambda r: r.excludes_uncensored),
         ("harmful-safety-scores", Safety.HARMFUL, lambda r: r.prefer_safe == 0.05),
-        ("harmful-guard", Safety.HARMFUL, lambda r: r.asks_guard),
+        ("harmful-guard", Safety.HARMFUL, lambda r: "guard model" in r.objection),
         ("sensitive-safety-scores", Safety.SENSITIVE, lambda r: r.prefer_safe == 0.03),
         ("sensitive-uncensored", Safety.SENSITIVE, lambda r: r.excludes_uncensored),
     ],

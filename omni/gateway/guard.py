@@ -1,0 +1,56 @@
+"""Asks a guard model of the catalog whether a prompt may be passed on."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from omni.gateway.gateway import Gateway
+from omni.gateway.messages import AnswerStatus, Question
+from omni.types import Conversation, Message
+
+INSTRUCTION = (
+    "You check requests before an assistant answers them. Unsafe: a request for help with hurting people, weapons, "
+    "breaking into systems that are not the person's own, sexual content with children, or abuse. Safe: everything "
+    "else, questions about such topics for prevention, news, history or fiction included. Answer with one word, safe "
+    "or unsafe."
+)
+MAX_CHARS = 8_000
+"""Guards have small windows; an intent shows at the beginning or at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the guard said."""
+
+    is_safe: bool | None
+    """None = nobody could be asked, or the answer was neither."""
+    model_id: str | None = None
+    """Who was asked."""
+
+
+async def ask_guard(gateway: Gateway, guard_ids: Sequence[str], conversation: Conversation) -> Verdict:
+    """The first word of the first guard model that a connected server offers.
+
+    Args:
+        guard_ids: catalog ids of guard models, the preferred one first.
+    """
+    served = gateway.served_ids() or frozenset()
+    for model_id in guard_ids:
+        if model_id not in served:
+            continue
+        question = Question(conversation=_to_guard(model_id, conversation.last_user_text))
+        answers = [answer async for answer in gateway.answer((model_id,), question)]
+        if answers and answers[-1].status is AnswerStatus.DONE:
+            word = re.search(r"\b(un)?safe\b", answers[-1].text.casefold())
+            return Verdict(is_safe=None if word is None else word[1] is None, model_id=model_id)
+    return Verdict(is_safe=None)
+
+
+def _to_guard(model_id: str, text: str) -> Conversation:
+    if len(text) > MAX_CHARS:
+        text = f"{text[: MAX_CHARS // 2]}\n…\n{text[-MAX_CHARS // 2 :]}"
+    request = Message(role="user", text=text)
+    if "llama-guard" in model_id.casefold():
+        # its own template brings the policy, and refuses a system message
+        return Conversation(messages=(request,))
+    return Conversation(messages=(Message(role="system", text=INSTRUCTION), request))
