@@ -288,12 +288,19 @@ def _decision_ids(
     versions: tuple[str, ...],
 ) -> list[str]:
     # Frozen dataclasses of plain values: their repr names every field, and costs less than a JSON document.
-    shared = f"{preferences!r}, {_conditions_text(conditions)}, {versions!r}"
+    shared = f"{_preferences_text(preferences)}, {_conditions_text(conditions)}, {versions!r}"
     bases = (f"({conversation!r}, {shared})" for conversation in conversations)
     return [hashlib.sha256(basis.encode("utf-8", "surrogatepass")).hexdigest()[:16] for basis in bases]
 
 
+@lru_cache(maxsize=256)
+def _preferences_text(preferences: Preferences) -> str:
+    return repr(preferences)
+
+
 def _conditions_text(conditions: Conditions) -> str:
+    if conditions is NOTHING_KNOWN:
+        return ""
     # a set's own order differs between processes
     served = None if conditions.served is None else sorted(conditions.served)
     residuals = [(task.value, sorted(of_models.items())) for task, of_models in sorted(conditions.residuals.items())]

@@ -1,6 +1,5 @@
 """Values that move between modules. Units are part of the names; None means unknown, never 0."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -325,7 +324,10 @@ class Candidates(Sequence[Candidate]):
     def __getitem__(self, index: slice) -> tuple[Candidate, ...]: ...
     def __getitem__(self, index: int | slice) -> Candidate | tuple[Candidate, ...]:
         if isinstance(index, slice):
-            return tuple(self._scores.candidate(row) for row in range(*index.indices(len(self))))
+            start, stop, step = index.indices(len(self))
+            if step == 1:
+                return self._scores.select(start, max(start, stop))
+            return tuple(self._scores.candidate(row) for row in range(start, stop, step))
         return self._scores.candidate(range(len(self))[index])
 
     def __eq__(self, other: object) -> bool:
@@ -355,27 +357,49 @@ class ScoreTable:
 
     def candidate(self, row: int) -> Candidate:
         """The candidate of rank `row` + 1."""
-        parts = {name: values.item(row) for name, values in self.parts.items()}
-        quality_parts = {name: values.item(row) for name, values in self.quality_parts.items()}
-        logit = sum(quality_parts.values())
-        cost, latency = self.cost_usd.item(row), self.latency_s.item(row)
-        no_cost, no_latency = math.isnan(cost), math.isnan(latency)
-        return Candidate(
-            model_id=self.model_ids[row],
-            rank=row + 1,
-            utility=sum(parts.values()),
-            parts=parts,
-            quality=parts["quality"],
-            quality_se=self.quality_se.item(row),
-            quality_logit=logit,
-            quality_parts=quality_parts,
-            cost_usd=None if no_cost else cost,
-            cost_basis=None if no_cost else ("listed" if self.cost_listed[row] else "estimated"),
-            latency_s=None if no_latency else latency,
-            latency_basis=None if no_latency else LATENCY_BASES[self.latency_basis.item(row)],
-            input_tokens=self.input_tokens,
-            output_tokens=self.output_tokens.item(row),
+        return self.select(row, row + 1)[0]
+
+    def select(self, start: int, stop: int) -> tuple[Candidate, ...]:
+        """The candidates of ranks `start` + 1 to `stop`, read column by column: a dozen costs little more than one."""
+        rows = slice(start, stop)
+        part_names, quality_names = tuple(self.parts), tuple(self.quality_parts)
+        parts = zip(*(values[rows].tolist() for values in self.parts.values()), strict=True)
+        quality_parts = zip(*(values[rows].tolist() for values in self.quality_parts.values()), strict=True)
+        figures = zip(
+            self.quality_se[rows].tolist(),
+            self.cost_usd[rows].tolist(),
+            self.cost_listed[rows].tolist(),
+            self.latency_s[rows].tolist(),
+            self.latency_basis[rows].tolist(),
+            self.output_tokens[rows].tolist(),
+            strict=True,
         )
+        found = []
+        for rank, (of_utility, of_quality, row) in enumerate(
+            zip(parts, quality_parts, figures, strict=True), start=start + 1
+        ):
+            quality_se, cost, is_listed, latency, basis, output_tokens = row
+            no_cost, no_latency = cost != cost, latency != latency  # NaN
+            named = dict(zip(part_names, of_utility, strict=True))
+            found.append(
+                Candidate(
+                    model_id=self.model_ids[rank - 1],
+                    rank=rank,
+                    utility=sum(of_utility),
+                    parts=named,
+                    quality=named["quality"],
+                    quality_se=quality_se,
+                    quality_logit=sum(of_quality),
+                    quality_parts=dict(zip(quality_names, of_quality, strict=True)),
+                    cost_usd=None if no_cost else cost,
+                    cost_basis=None if no_cost else ("listed" if is_listed else "estimated"),
+                    latency_s=None if no_latency else latency,
+                    latency_basis=None if no_latency else LATENCY_BASES[basis],
+                    input_tokens=self.input_tokens,
+                    output_tokens=output_tokens,
+                )
+            )
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
