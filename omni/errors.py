@@ -25,6 +25,14 @@ class NoModelAvailable(OmniError):
     """Every candidate was excluded; the text counts the reasons."""
 
 
+class BudgetExceeded(OmniError):
+    """A ceiling of cost or load; the text says which and what to do, `retry_after_s` when it opens again."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class ProviderError(OmniError):
     """A model server did not answer as agreed."""
 

@@ -49,10 +49,23 @@ def create_feedback(cursor: Cursor) -> None:
     """)
 
 
+def add_voices(cursor: Cursor) -> None:
+    """What learning from feedback asks for; rows from before have a visitor unknown to us."""
+    for column in ("visitor VARCHAR", "tasks MAP(VARCHAR, DOUBLE)", "length_ratio DOUBLE"):
+        cursor.execute(f"ALTER TABLE feedback ADD COLUMN {column}")
+
+
+def create_salts(cursor: Cursor) -> None:
+    """Random values that turn a visitor's name into a mark; one a purpose, made when first asked for."""
+    cursor.execute("CREATE TABLE salts (purpose VARCHAR PRIMARY KEY, salt VARCHAR NOT NULL)")
+
+
 MIGRATIONS = (
     Migration("omni.001_decisions", create_decisions),
     Migration("omni.002_answers", create_answers),
     Migration("omni.003_feedback", create_feedback),
+    Migration("omni.004_voices", add_voices),
+    Migration("omni.005_salts", create_salts),
 )
 
 

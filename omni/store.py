@@ -4,8 +4,10 @@ DuckDB lets one process hold a file; a connection shared by threads mixes up the
 concurrent upserts fail, hence the queue.
 """
 
+import hashlib
 import queue
 import re
+import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -24,6 +26,23 @@ from omni.types import Decision
 T = TypeVar("T")
 Cursor = duckdb.DuckDBPyConnection
 FeedbackKind = Literal["like", "dislike", "vote", "retry"]
+
+_LOAD_FEEDBACK = """
+    SELECT f.*, d.main_task
+    FROM feedback f
+    LEFT JOIN (SELECT decision_id, any_value(main_task) AS main_task FROM decisions GROUP BY decision_id) d
+    USING (decision_id)
+    ORDER BY f.given_at, f.rowid
+"""
+_SPENT = """
+    SELECT coalesce(sum(coalesce(a.cost_usd, CASE WHEN d.model_id = a.model_id THEN d.cost_usd END)), 0) AS usd
+    FROM answers a
+    LEFT JOIN (
+        SELECT decision_id, any_value(model_id) AS model_id, any_value(cost_usd) AS cost_usd
+        FROM decisions GROUP BY decision_id) d
+    USING (decision_id)
+    WHERE a.answered_at >= ?
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +73,12 @@ class Feedback:
     """The model it was compared with in a vote."""
     value: float | None = None
     """In a vote: 1 = `model_id` was better, 0 = the other, 0.5 = a tie."""
+    visitor: str | None = None
+    """A mark made by `Store.mark`; None = not known."""
+    tasks: Mapping[str, float] | None = None
+    """Share per task of the prompt; None = the decision's main task."""
+    length_ratio: float | None = None
+    """Length of the answer over the other's, or over the usual one; None = not known."""
 
 
 class Store:
@@ -67,6 +92,8 @@ class Store:
         """Guards `_cursors` and `_is_closed`."""
         self._cursors: list[Cursor] = []
         self._is_closed = False
+        self._salts: dict[str, str] = {}
+        """Read once each; two threads that ask at once read the same."""
         self._jobs: queue.SimpleQueue[tuple[Callable[[Cursor], Any], Future[Any]] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_jobs, name="omni-store-writer", daemon=True)
         self._writer.start()
@@ -128,7 +155,38 @@ class Store:
     def save_feedback(self, feedback: Feedback, *, at: datetime | None = None) -> None:
         """Keeps one judgement."""
         row = _fields(feedback) | {"given_at": _timestamp(at)}
+        if feedback.tasks is not None:
+            # the form that DuckDB takes for a map
+            row["tasks"] = {"key": list(feedback.tasks), "value": list(feedback.tasks.values())}
         self.write(lambda cursor: _insert(cursor, "feedback", row))
+
+    def load_feedback(self) -> list[tuple[Feedback, datetime]]:
+        """All judgements by time, each with when it was given in UTC; tasks from the decision where none were kept.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        rows = self.read(_LOAD_FEEDBACK).astype(object)
+        rows = rows.where(rows.notna(), None)
+        return [_to_feedback(row) for row in rows.to_dict("records")]
+
+    def spent_usd(self, since: datetime) -> float:
+        """Cost of the answers from `since` on; where the actual one is not known, the expected one.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return float(self.read(_SPENT, [_timestamp(since)])["usd"].item())
+
+    def mark(self, visitor: str, *, purpose: str = "visitor") -> str:
+        """A mark for a visitor: the same for the same name in this file, and of no use outside it.
+
+        It hides the name from whoever sees the mark; whoever holds the file could still try names one by one.
+        """
+        salt = self._salts.get(purpose)
+        if salt is None:
+            salt = self._salts[purpose] = self.write(lambda cursor: _find_salt(cursor, purpose))
+        return hashlib.sha256(f"{salt} {visitor}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
     def close(self) -> None:
         """Finishes queued writes and lets go of the file; harmless the second time."""
@@ -217,6 +275,28 @@ def decision_row(decision: Decision) -> dict[str, Any]:
         "n_candidates": len(decision.candidates),
         "n_excluded": len(decision.excluded),
     }
+
+
+def _to_feedback(row: Mapping[str, Any]) -> tuple[Feedback, datetime]:
+    tasks = row["tasks"] or ({row["main_task"]: 1.0} if row["main_task"] else None)
+    feedback = Feedback(
+        decision_id=row["decision_id"],
+        kind=row["kind"],
+        model_id=row["model_id"],
+        other_model_id=row["other_model_id"],
+        value=row["value"],
+        visitor=row["visitor"],
+        tasks=tasks,
+        length_ratio=row["length_ratio"],
+    )
+    return feedback, row["given_at"].to_pydatetime().replace(tzinfo=UTC)
+
+
+def _find_salt(cursor: Cursor, purpose: str) -> str:
+    cursor.execute("INSERT OR IGNORE INTO salts VALUES (?, ?)", [purpose, secrets.token_hex(16)])
+    found = cursor.execute("SELECT salt FROM salts WHERE purpose = ?", [purpose]).fetchone()
+    assert found is not None  # the line above has put it there
+    return str(found[0])
 
 
 def _run_in_transaction(cursor: Cursor, job: Callable[[Cursor], Any], future: "Future[Any]") -> None:

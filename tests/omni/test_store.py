@@ -13,7 +13,9 @@ import pytest
 from omni.errors import StoreError
 from omni.migrations import MIGRATIONS, Migration
 from omni.store import AnswerRecord, Feedback, open_store
+from omni.types import Conversation
 
+INSERT_LIKE = "INSERT INTO feedback (decision_id, given_at, kind, model_id) VALUES ('d', ?, 'like', 'm')"
 ROOT = Path(__file__).resolve().parents[2]
 OPEN_IN_ANOTHER_PROCESS = """
 import sys
@@ -65,7 +67,7 @@ def test_a_failed_write_keeps_nothing():
     with open_store(":memory:") as store:
 
         def insert_then_break(cursor):
-            cursor.execute("INSERT INTO feedback VALUES ('d', now(), 'like', 'm', NULL, NULL)")
+            cursor.execute(INSERT_LIKE, [datetime(2026, 1, 1)])
             cursor.execute("SELECT * FROM no_such_table")
 
         with pytest.raises(StoreError, match="no_such_table"):
@@ -122,7 +124,79 @@ def test_every_older_file_comes_up_to_date(tmp_path, n_old):
     present = [Migration("omni.000_nothing", lambda _: None), *MIGRATIONS]
     with open_store(path, migrations=present) as store:
         tables = set(store.read("SELECT table_name FROM duckdb_tables()")["table_name"])
-    assert {"decisions", "answers", "feedback", "migrations"} <= tables
+    assert {"decisions", "answers", "feedback", "salts", "migrations"} <= tables
+
+
+def test_judgements_from_before_visitors_were_marked_still_load(tmp_path):
+    """A file of the first version keeps its rows; what they did not say is unknown."""
+    path = tmp_path / "omni.duckdb"
+    with open_store(path, migrations=MIGRATIONS[:3]) as store:
+        store.write(lambda cursor: cursor.execute(INSERT_LIKE, [datetime(2026, 1, 1)]))
+    with open_store(path) as store:
+        [(feedback, given_at)] = store.load_feedback()
+    assert (feedback.kind, feedback.visitor, feedback.tasks, feedback.length_ratio) == ("like", None, None, None)
+    assert given_at == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_judgements_come_back_as_they_were_given():
+    """By time, with visitor, tasks and length."""
+    at = datetime(2026, 11, 22, tzinfo=UTC)
+    vote = Feedback(
+        decision_id="d",
+        kind="vote",
+        model_id="m",
+        other_model_id="n",
+        value=0.5,
+        visitor="mark",
+        tasks={"code": 0.75, "math": 0.25},
+        length_ratio=1.5,
+    )
+    like = Feedback(decision_id="d", kind="like", model_id="m")
+    with open_store(":memory:") as store:
+        store.save_feedback(like, at=at)
+        store.save_feedback(vote, at=at - timedelta(days=1))
+        assert store.load_feedback() == [(vote, at - timedelta(days=1)), (like, at)]
+
+
+def test_a_judgement_without_tasks_takes_the_decisions_main_task(router):
+    """Rows of the API's first version say which decision they are about."""
+    decision = router.route(Conversation.from_prompt("Write a Rust function that sorts a list."))
+    with open_store(":memory:") as store:
+        store.save_decision(decision)
+        store.save_decision(decision)
+        store.save_feedback(Feedback(decision_id=decision.decision_id, kind="like", model_id="m"))
+        [(feedback, _)] = store.load_feedback()
+    assert feedback.tasks == {decision.profile.main_task.value: 1.0}
+
+
+def test_spending_counts_the_expected_cost_where_the_actual_is_unknown(router):
+    """Unknown is never free; another model's expectation does not stand in."""
+    decision = router.route(Conversation.from_prompt("What is the capital of Peru?"))
+    chosen = decision.chosen
+    start = datetime(2026, 11, 22, tzinfo=UTC)
+    with open_store(":memory:") as store:
+        store.save_decision(decision)
+        for model_id, cost, at in [
+            (chosen.model_id, None, start),
+            (chosen.model_id, 0.5, start),
+            ("another", None, start),
+            (chosen.model_id, 9.0, start - timedelta(seconds=1)),
+        ]:
+            record = AnswerRecord(decision_id=decision.decision_id, model_id=model_id, cost_usd=cost)
+            store.save_answer(record, at=at)
+        assert store.spent_usd(start) == pytest.approx(0.5 + chosen.cost_usd)
+
+
+def test_a_mark_stays_in_its_file_and_hides_the_name(tmp_path):
+    """The same visitor is the same after a restart, and another one in another file."""
+    marks = []
+    for name in ("a.duckdb", "a.duckdb", "b.duckdb"):
+        with open_store(tmp_path / name) as store:
+            marks.append(store.mark("192.0.2.7"))
+            assert store.mark("192.0.2.7") == marks[-1] != store.mark("192.0.2.8")
+            assert store.mark("192.0.2.7", purpose="other") != marks[-1]
+    assert marks[0] == marks[1] != marks[2]
+    assert "192.0.2.7" not in marks[0]
 
 
 def test_a_broken_migration_leaves_the_file_as_it_was(tmp_path):
@@ -170,8 +244,7 @@ def test_closing_finishes_queued_writes(tmp_path):
     gate = threading.Event()
     with open_store(tmp_path / "omni.duckdb") as store:
         store.submit(lambda _: gate.wait(5))
-        row = "INSERT INTO feedback VALUES ('d', ?, 'like', 'm', NULL, NULL)"
-        queued = store.submit(lambda cursor: cursor.execute(row, [datetime.now(UTC).replace(tzinfo=None)]).fetchall())
+        queued = store.submit(lambda cursor: cursor.execute(INSERT_LIKE, [datetime(2026, 1, 1)]).fetchall())
         gate.set()
     assert queued.done()
     with open_store(tmp_path / "omni.duckdb") as store:
