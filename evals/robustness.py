@@ -6,12 +6,13 @@
 import argparse
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from evals.edits import edits
 from evals.results import Interval
 from omni.config import DATA_DIR
 from omni.errors import InputError
@@ -20,32 +21,6 @@ from omni.router import Router, load_router
 from omni.types import Conversation, Preferences, Preset
 
 LABELS = DATA_DIR / "labels"
-TYPO_SHARE = 0.05
-"""Share of words that get a typing error."""
-
-COURTESY = {
-    "en": ("Please, ", "Hi there! ", " Thank you!"),
-    "de": ("Bitte: ", "Hallo! ", " Vielen Dank!"),
-    "es": ("Por favor: ", "¡Hola! ", " ¡Gracias!"),
-    "fr": ("S'il te plaît : ", "Bonjour ! ", " Merci !"),
-    "it": ("Per favore: ", "Ciao! ", " Grazie!"),
-    "pt": ("Por favor: ", "Olá! ", " Obrigado!"),
-    "nl": ("Alsjeblieft: ", "Hallo! ", " Dank je!"),
-    "zh": ("请", "你好！", "谢谢！"),
-    "ja": ("お願いします。", "こんにちは。", "ありがとうございます。"),
-    "ko": ("부탁합니다. ", "안녕하세요! ", " 감사합니다!"),
-    "ru": ("Пожалуйста, ", "Здравствуйте! ", " Спасибо!"),
-    "ar": ("من فضلك، ", "مرحبا! ", " شكرا!"),
-    "hi": ("कृपया, ", "नमस्ते! ", " धन्यवाद!"),
-    "tr": ("Lütfen, ", "Merhaba! ", " Teşekkürler!"),
-}
-
-SYNONYMS = {
-    "write": "compose", "explain": "describe", "show": "demonstrate", "find": "determine", "big": "large",
-    "quick": "fast", "fix": "repair", "make": "create", "help": "assist", "start": "begin", "buy": "purchase",
-    "story": "tale", "list": "enumerate", "tell": "inform", "need": "require", "use": "employ", "error": "mistake",
-    "picture": "image", "photo": "photograph", "job": "position", "kids": "children", "answer": "reply",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for rate in rates:
         print(
-            f"{rate.edit:22} {rate.rate:6.1%}  [{rate.interval.lo:.1%}, {rate.interval.hi:.1%}]  "
+            f"{rate.edit:28} {rate.rate:6.1%}  [{rate.interval.lo:.1%}, {rate.interval.hi:.1%}]  "
             f"{rate.n_flipped} of {rate.n}"
         )
     return 0
@@ -112,56 +87,20 @@ def measure(
 ) -> list[FlipRate]:
     """One rate per edit, then the mean over case, space and politeness, then over all edits, then per language pair.
 
-    A prompt that an edit leaves as it was does not count for that edit.
+    A prompt that an edit leaves as it was does not count for that edit; an edit that changes none is left out.
     """
     rng = np.random.default_rng(seed)
     rates = []
     for name, edit in edits(rng).items():
-        pairs = [(text, edit(text, language)) for language, text in prompts]
-        rates.append(_flip_rate(router, name, [p for p in pairs if p[0] != p[1]], preset))
+        pairs = [(text, edited) for language, text in prompts if (edited := edit(text, language)) != text]
+        if pairs:
+            rates.append(_flip_rate(router, name, pairs, preset))
     surface = [rate for rate in rates if rate.edit.split(":")[0] in ("case", "space", "politeness")]
     rates += [_pooled("case, space, politeness", surface), _pooled("all edits", rates)]
     rates += [
         _flip_rate(router, f"language: en to {code}", pairs, preset) for code, pairs in parallel_prompts().items()
     ]
     return rates
-
-
-def edits(rng: np.random.Generator) -> dict[str, Callable[[str, str], str]]:
-    """Name to edit; an edit takes text and language and keeps the question."""
-    return {
-        "case: lower": lambda text, _: text.lower(),
-        "case: upper": lambda text, _: text.upper(),
-        "space: doubled": lambda text, _: text.replace(" ", "  "),
-        "space: around": lambda text, _: f"\n  {text} \n\n",
-        "politeness: please": lambda text, language: COURTESY.get(language, COURTESY["en"])[0] + text,
-        "politeness: greeting": lambda text, language: COURTESY.get(language, COURTESY["en"])[1] + text,
-        "politeness: thanks": lambda text, language: text + COURTESY.get(language, COURTESY["en"])[2],
-        "typos": lambda text, _: with_typos(text, rng),
-        "synonyms": lambda text, language: with_synonyms(text) if language == "en" else text,
-    }
-
-
-def with_typos(text: str, rng: np.random.Generator) -> str:
-    """The text with two neighbouring letters swapped in one of twenty words, at least one, of four letters or more."""
-    words = text.split(" ")
-    long = [index for index, word in enumerate(words) if len(word) >= 4 and word.isalpha()]
-    if not long:
-        return text
-    for index in rng.choice(long, size=max(1, round(TYPO_SHARE * len(long))), replace=False):
-        place = int(rng.integers(1, len(words[index]) - 2))
-        word = words[index]
-        words[index] = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
-    return " ".join(words)
-
-
-def with_synonyms(text: str) -> str:
-    """The text with common English words replaced by others of the same meaning."""
-    words = []
-    for word in text.split(" "):
-        other = SYNONYMS.get(word.lower().strip(".,?!:;"))
-        words.append(word.lower().replace(word.lower().strip(".,?!:;"), other) if other else word)
-    return " ".join(words)
 
 
 def parallel_prompts(path: Path = LABELS / "parallel.csv") -> dict[str, list[tuple[str, str]]]:

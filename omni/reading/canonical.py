@@ -1,10 +1,15 @@
-"""One form for every prompt: Unicode NFKC, white space collapsed, head and tail of long input."""
+"""One form for every prompt: Unicode NFKC, plain quotes, single spaces, no courtesy, head and tail of long input."""
 
 import unicodedata
 from dataclasses import dataclass
 
+from omni.reading.courtesy import Courtesy
+
 HEAD_CHARS = 1600
 TAIL_CHARS = 800
+_END_MARKS = ".!?…。！？؟।॥ \n"
+# typographic quotes and dashes, which keyboards and programs set or leave as they please
+_PLAIN = str.maketrans({**dict.fromkeys("“”„‟", '"'), **dict.fromkeys("‘’‚‛", "'"), **dict.fromkeys("‐‑‒–—―", "-")})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,36 +17,54 @@ class CanonicalText:
     """A text in the one form that every part of reading looks at."""
 
     text: str
-    """NFKC, runs of white space collapsed to one space or one line break, cut to head and tail."""
+    """NFKC, plain quotes and dashes, runs of white space collapsed to one space or one line break, the courtesy around
+    the question and its end marks set aside, cut to head and tail."""
     flat: str
     """The same in lower case on one line."""
     n_chars: int
-    """Length of the whole original text, white space at both ends left out."""
+    """Length of the whole text in this form before it was cut; estimated from head and tail when it is long."""
     n_lines: int
     """Lines of the whole original text that hold something; counted in head and tail and scaled when cut."""
 
 
-def canonicalise(text: str) -> CanonicalText:
-    """The canonical form of a text; the work is bounded however long the text is."""
+def canonicalise(text: str, courtesy: Courtesy | None = None) -> CanonicalText:
+    """The canonical form of a text; the work is bounded however long the text is.
+
+    Args:
+        courtesy: What to set aside around the question; None = nothing.
+    """
     stripped = text.strip()
-    n_chars = len(stripped)
     # twice the kept size is read so that collapsing white space still leaves a full head and tail
-    long = n_chars > 2 * (HEAD_CHARS + TAIL_CHARS)
-    if long:
-        head = _normalise(stripped[: 2 * HEAD_CHARS])[:HEAD_CHARS]
-        tail = _normalise(stripped[-2 * TAIL_CHARS :])[-TAIL_CHARS:]
-        kept = f"{head}\n{tail}"
+    if len(stripped) > 2 * (HEAD_CHARS + TAIL_CHARS):
+        head, tail = _normalise(stripped[: 2 * HEAD_CHARS]), _normalise(stripped[-2 * TAIL_CHARS :])
+        n_chars = round(len(stripped) * (len(head) + len(tail)) / (2 * (HEAD_CHARS + TAIL_CHARS)))
         n_lines = stripped.count("\n") + 1
+        kept = _question(f"{head[:HEAD_CHARS]}\n{tail[-TAIL_CHARS:]}", courtesy)
     else:
-        kept = _normalise(stripped)
+        kept = _question(_without_quotes(_normalise(stripped)), courtesy)
+        n_chars = len(kept)
         n_lines = kept.count("\n") + 1 if kept else 0
-        if len(kept) > HEAD_CHARS + TAIL_CHARS:
+        if n_chars > HEAD_CHARS + TAIL_CHARS:
             kept = f"{kept[:HEAD_CHARS]}\n{kept[-TAIL_CHARS:]}"
     return CanonicalText(text=kept, flat=kept.replace("\n", " ").lower(), n_chars=n_chars, n_lines=n_lines)
 
 
 def _normalise(text: str) -> str:
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+        text = unicodedata.normalize("NFKC", text).translate(_PLAIN)
     lines = (" ".join(line.split()) for line in text.splitlines())
     return "\n".join(line for line in lines if line)
+
+
+def _question(text: str, courtesy: Courtesy | None) -> str:
+    """The text without courtesy and end marks, which many leave out; only marks stay as they are."""
+    if courtesy:
+        text = courtesy.strip(text)
+    return text.rstrip(_END_MARKS) or text
+
+
+def _without_quotes(text: str) -> str:
+    """The text without quotation marks around the whole of it."""
+    if text[:1] == '"' and text.find('"', 1) == len(text) - 1 > 1:
+        return text[1:-1].strip()
+    return text

@@ -10,7 +10,7 @@ import yaml
 from omni.errors import OmniError
 from omni.reading.cache import WordCache
 from omni.reading.encoder import StaticEncoder
-from omni.reading.scripts import letter_scripts
+from omni.reading.scripts import UNSPACED, letter_scripts
 
 _CACHED_WORDS = 32_768
 _N_HEAD, _N_TAIL = 80, 40
@@ -21,7 +21,6 @@ _CHARS_PER_WORD = 3
 _RING_OF = (0,) * _N_EDGE + (1,) * (_N_NEAR - _N_EDGE) + (2,) * (_N_HEAD + _N_TAIL)
 """The ring of a word by its distance to the nearer end."""
 _SHORT_STEM = 3
-_UNSPACED = frozenset({"Hani", "Kana", "Thai", "Laoo", "Khmr", "Mymr"})
 _PROCLITIC = frozenset({"Arab", "Hebr"})
 
 
@@ -123,7 +122,7 @@ class CueFinder:
     def _add(self, stem: str, concept: int, encoder: StaticEncoder) -> None:
         whole = stem.endswith("!")
         stem = stem.removesuffix("!")
-        if letter_scripts(stem) & _UNSPACED:
+        if letter_scripts(stem) & UNSPACED:
             self._unspaced.setdefault(stem[0], []).append((stem, concept))
             return
         words = encoder.words(stem)

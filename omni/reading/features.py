@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from omni.reading.canonical import CanonicalText, canonicalise
+from omni.reading.courtesy import Courtesy, load_courtesy
 from omni.reading.encoder import StaticEncoder, load_encoder
 from omni.reading.ngrams import GramCounts, GramProjection, code_points, count_grams, load_projection, normalised
 from omni.reading.side_by_side import MAX_TEXTS, CountTable, count_grams_of, join_codes, weighted_sums
@@ -17,8 +18,9 @@ from omni.types import Structure
 
 ENCODER_FOLDER = "encoder/static-minilm-d256-int8"
 NGRAM_FILE = "encoder/ngrams.safetensors"
+COURTESY_FILE = "router/courtesy.yml"
 # raised when code changes what a row means without changing a file
-_FORM = "1"
+_FORM = "2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,9 @@ class TextReadings:
 class FeatureMaker:
     """Text to feature rows; the two embedding blocks are L2-normalised each, signals lie about -1..1."""
 
-    def __init__(self, encoder: StaticEncoder, projection: GramProjection, *, fingerprint: str) -> None:
+    def __init__(
+        self, encoder: StaticEncoder, projection: GramProjection, courtesy: Courtesy, *, fingerprint: str
+    ) -> None:
         self.fingerprint = fingerprint
         """Rows with the same fingerprint may be compared with each other."""
         self.n_static = encoder.n_dimensions
@@ -60,6 +64,7 @@ class FeatureMaker:
         self.n_pieces = encoder.n_pieces
         self.encoder = encoder
         self._projection = projection
+        self._courtesy = courtesy
 
     @property
     def n_features(self) -> int:
@@ -75,7 +80,7 @@ class FeatureMaker:
 
     def read_text(self, text: str) -> TextReading:
         """The feature row of one text with what was found on the way."""
-        canonical = canonicalise(text)
+        canonical = canonicalise(text, self._courtesy)
         padded = code_points(canonical.flat)
         counts = count_characters(padded)
         structure = find_structure(canonical, counts.n_digit_runs)
@@ -98,7 +103,7 @@ class FeatureMaker:
 
     def read_texts(self, texts: Sequence[str]) -> TextReadings:
         """What `read_text` says of each text, at most `MAX_TEXTS`, worked out side by side."""
-        canonicals = list(map(canonicalise, texts))
+        canonicals = [canonicalise(text, self._courtesy) for text in texts]
         joined = join_codes([canonical.flat for canonical in canonicals])
         grams = count_grams_of(joined)
         words, pieces = zip(*(self.encoder.words_and_pieces(canonical.flat) for canonical in canonicals), strict=True)
@@ -129,16 +134,17 @@ class FeatureMaker:
 
 
 def load_feature_maker(data_folder: Path) -> FeatureMaker:
-    """The shipped encoder and gram directions below a data folder.
+    """The shipped encoder, gram directions and polite phrases below a data folder.
 
     Raises:
         OmniError: A file is missing or cannot be read.
     """
     encoder_folder = data_folder / ENCODER_FOLDER
     ngram_path = data_folder / NGRAM_FILE
+    courtesy_path = data_folder / COURTESY_FILE
     encoder = load_encoder(encoder_folder)
     projection = load_projection(ngram_path)
     digest = hashlib.sha256("\n".join((_FORM, *SIGNAL_NAMES)).encode())
-    for path in (encoder_folder / "model.safetensors", encoder_folder / "tokenizer.json", ngram_path):
+    for path in (encoder_folder / "model.safetensors", encoder_folder / "tokenizer.json", ngram_path, courtesy_path):
         digest.update(path.read_bytes())
-    return FeatureMaker(encoder, projection, fingerprint=digest.hexdigest()[:16])
+    return FeatureMaker(encoder, projection, load_courtesy(courtesy_path), fingerprint=digest.hexdigest()[:16])

@@ -197,7 +197,7 @@ class LanguageReader:
         identifier = (model.short if len(asking) < _SHORT_CHARS else model.long).get(script)
         if identifier is None or len(asking) < _MIN_LETTERS:
             return _Asking(UNDETERMINED)
-        if asking.isupper():
+        if asking.isupper() or asking.istitle():
             asking = asking.lower()
         return _Asking(None, identifier, unicodedata.normalize("NFC", asking).encode("utf-8", "surrogatepass"))
 

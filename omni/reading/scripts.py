@@ -52,6 +52,8 @@ _RANGES: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
 )
 # fmt: on
 SCRIPTS: tuple[str, ...] = tuple(code for code, _ in _RANGES)
+UNSPACED = frozenset({"Hani", "Kana", "Thai", "Laoo", "Khmr", "Mymr"})
+"""Scripts whose words no space parts."""
 _EAST_ASIAN = (SCRIPTS.index("Hani"), SCRIPTS.index("Kana"), SCRIPTS.index("Hang"))
 
 SCRIPT_GROUPS: tuple[str, ...] = ("latin", "greek_cyrillic", "right_to_left", "other_alphabet", "hangul", "kana", "han")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from evals.__main__ import main
-from evals.robustness import edits, measure, parallel_prompts, with_synonyms, with_typos
+from evals.edits import edits, with_synonyms, with_typos
+from evals.robustness import measure, parallel_prompts
 from omni.router import load_router
 
 PROMPTS = [("en", "Please explain how a big ship floats."), ("de", "Wie spät ist es in Lima?"), ("zh", "月亮有多远？")]
@@ -37,7 +38,7 @@ def test_synonyms_keep_punctuation():
 def test_edits_keep_the_question():
     """Every edit but the synonyms keeps the letters of the prompt, in some case."""
     for name, edit in edits(np.random.default_rng(0)).items():
-        if name not in ("typos", "synonyms"):
+        if not name.startswith(("typos", "synonyms")):
             assert "ship floats" in edit("a ship floats", "en").lower().replace("  ", " ")
 
 

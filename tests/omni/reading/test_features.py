@@ -50,6 +50,31 @@ def test_word_pieces_are_those_of_the_tokenizer(reader: Reader, text: str):
     assert encoder.piece_ids(encoder.words(flat)).tolist() == expected
 
 
+@pytest.mark.parametrize(
+    "other", ['"What is a fjord?"', "What is  a\tfjord", "what is a fjord?!", "Hi! What is a fjord? Thank you."]
+)
+def test_form_does_not_change_the_row(reader: Reader, other: str):
+    """Quotes around, white space, end marks, case and courtesy leave the feature row as it is."""
+    rows = reader.features.features(["What is a fjord?", other])
+    assert np.array_equal(rows[0], rows[1])
+
+
+def test_typographic_marks_are_plain_ones():
+    """Curly quotes and long dashes read like those of a keyboard."""
+    assert canonicalise("Who said “yes” – and who didn’t").flat == 'who said "yes" - and who didn\'t'
+
+
+def test_marks_alone_are_kept():
+    """A prompt of marks is no empty prompt."""
+    assert canonicalise("?!").text == "?!"
+
+
+def test_further_spaces_are_no_tokens():
+    """Doubled spaces and white space around cost nothing."""
+    text = "Some words, 12 numbers and a line."
+    assert estimate_tokens(f"\n {text.replace(' ', '  ')} ") == estimate_tokens(text)
+
+
 def test_long_text_keeps_head_and_tail():
     """Of a long text the beginning and the end are read, whatever its length."""
     canonical = canonicalise("BEGIN " + "filler " * 500_000 + " END")
