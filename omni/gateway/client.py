@@ -1,16 +1,21 @@
 """One OpenAI-compatible server: its model list, and one streamed answer."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Protocol
 
 from omni.errors import BadReply
 from omni.gateway.failures import to_provider_error
+from omni.gateway.listing import ServedModel, read_listing
 from omni.gateway.messages import Chunk, Question, Usage
 from omni.gateway.providers import Provider
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+
+SERVED_BY = "x-inference-provider"
+"""The header in which Hugging Face's router says who answers."""
 
 
 class ModelServer(Protocol):
@@ -19,9 +24,13 @@ class ModelServer(Protocol):
     @property
     def provider(self) -> Provider: ...
 
-    async def list_models(self) -> tuple[str, ...]: ...
+    async def list_models(self) -> Sequence[ServedModel | str]:
+        """What the server offers, in its order; a bare name where nothing else is known."""
+        ...
 
-    def stream(self, served_name: str, question: Question) -> AsyncGenerator[Chunk]: ...
+    def stream(self, served_name: str, question: Question, api_key: str | None = None) -> AsyncGenerator[Chunk]:
+        """One answer. With `api_key`, that key is sent instead of the server's own, for this request only."""
+        ...
 
     async def close(self) -> None: ...
 
@@ -50,23 +59,32 @@ class OpenAIServer:
     timeouts: Timeouts = field(default_factory=Timeouts)
     _client: "AsyncOpenAI | None" = field(default=None, init=False, repr=False)
 
-    async def list_models(self) -> tuple[str, ...]:
-        """Names the server offers, in its order. Opens and closes its own connection: it runs beside the app's loop.
+    async def list_models(self) -> tuple[ServedModel, ...]:
+        """What the server offers, in its order. Opens and closes its own connection: it runs beside the app's loop.
 
         Raises:
             ProviderError: The server cannot be reached or does not list models.
         """
-        client = self._build_client(self.timeouts.list_s)
+        import openai
+
+        client = build_client(self.provider, self.timeouts.list_s, self.timeouts.connect_s)
+        # no key goes where only visitors' own keys count: the list is public there
+        hidden = {"Authorization": openai.Omit()} if self.provider.needs_credential else {}
         try:
-            page = await client.models.list()
-            return tuple(model.id for model in page.data)
+            page = await client.get("/models", cast_to=object, options={"headers": hidden})
+            if not isinstance(page, dict) or not isinstance(page.get("data"), list):
+                raise BadReply(f"{self.provider.name} does not say which models it serves.")
+            return read_listing(page["data"])
         except Exception as error:  # the edge of the SDK: everything becomes one of our errors
             raise to_provider_error(error, self.provider.name) from None
         finally:
             await client.close()
 
-    async def stream(self, served_name: str, question: Question) -> AsyncGenerator[Chunk]:
+    async def stream(self, served_name: str, question: Question, api_key: str | None = None) -> AsyncGenerator[Chunk]:
         """The pieces of one answer as they arrive.
+
+        Args:
+            api_key: A visitor's own token: it goes into this request's header and nowhere else.
 
         Raises:
             ProviderError: See `failures`; `BadReply` when the stream held nothing or ended without saying so.
@@ -74,7 +92,7 @@ class OpenAIServer:
         import openai
 
         if self._client is None:
-            self._client = self._build_client(self.timeouts.silence_s)
+            self._client = build_client(self.provider, self.timeouts.silence_s, self.timeouts.connect_s)
         seen, finish_reason = False, None
         try:
             # Untyped: the SDK's own types cost half a millisecond a piece, and refuse what servers add.
@@ -87,17 +105,20 @@ class OpenAIServer:
                     "stream": True,
                     "stream_options": {"include_usage": True},
                 },
+                options={"headers": own_header(api_key)},
                 stream=True,
                 stream_cls=openai.AsyncStream[object],
             )
             async with stream:
+                if (served_by := stream.response.headers.get(SERVED_BY)) is not None:
+                    yield Chunk(served_by=served_by)
                 async for event in stream:
                     chunk = to_chunk(event)
                     seen = seen or chunk.is_content
                     finish_reason = chunk.finish_reason or finish_reason
                     yield chunk
         except Exception as error:  # the edge of the SDK: everything becomes one of our errors
-            raise to_provider_error(error, self.provider.name) from None
+            raise to_provider_error(error, self.provider.name, is_own=api_key is not None) from None
         if not seen:
             raise BadReply(f"{self.provider.name} sent an empty answer.")
         if finish_reason is None:
@@ -109,15 +130,29 @@ class OpenAIServer:
             await self._client.close()
             self._client = None
 
-    def _build_client(self, read_s: float) -> "AsyncOpenAI":
-        import openai
 
-        return openai.AsyncOpenAI(
-            base_url=self.provider.base_url,
-            api_key=self.provider.api_key,
-            max_retries=0,
-            timeout=openai.Timeout(read_s, connect=self.timeouts.connect_s),
-        )
+def build_client(provider: Provider, read_s: float, connect_s: float) -> "AsyncOpenAI":
+    """A client that keeps nothing between requests: no retries, no cookies.
+
+    On this machine it neither follows a redirect nor asks a proxy: what is meant for here stays here.
+    """
+    import openai
+
+    timeout = openai.Timeout(read_s, connect=connect_s)
+    transport = openai.DefaultAsyncHttpxClient(
+        timeout=timeout,
+        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+        follow_redirects=not provider.is_local,
+        trust_env=not provider.is_local,
+    )
+    return openai.AsyncOpenAI(
+        base_url=provider.base_url, api_key=provider.api_key, max_retries=0, timeout=timeout, http_client=transport
+    )
+
+
+def own_header(api_key: str | None) -> dict[str, str]:
+    """What puts a visitor's own token in place of the server's key, for one request."""
+    return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
 
 
 def to_api_messages(question: Question) -> list[dict[str, Any]]:

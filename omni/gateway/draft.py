@@ -41,17 +41,18 @@ class Draft:
             self._texts.append(chunk.text)
         if chunk.reasoning:
             self._reasonings.append(chunk.reasoning)
-        if chunk.usage or chunk.finish_reason:
+        if chunk.usage or chunk.finish_reason or chunk.served_by:
             self._answer = replace(
                 self._answer,
                 usage=chunk.usage or self._answer.usage,
                 finish_reason=chunk.finish_reason or self._answer.finish_reason,
+                served_by=chunk.served_by or self._answer.served_by,
             )
         self.changed.set()
 
     def drop_pieces(self) -> None:
         """Forgets what a failed try left: nothing of it was shown."""
-        self.update(usage=None, finish_reason=None)
+        self.update(usage=None, finish_reason=None, served_by=None)
 
     def update(self, **fields: Any) -> None:
         """Replaces fields of the answer."""

@@ -16,6 +16,13 @@ _SENTENCES = {
     429: "asks for a pause: too many requests.",
 }
 
+_OWN_SENTENCES = {
+    401: "refused your sign-in. Sign in again.",
+    402: "says that your account has no credit left. Add credit to it, or wait until your free credit is renewed.",
+    403: "does not allow your account to use the model. Sign in again and allow inference.",
+    429: "asks for a pause: too many requests from your account.",
+}
+"""When a visitor's own token was sent."""
 
 _MISSING = ("not found", "does not exist", "not exist", "unknown model", "not supported", "no such model")
 """How servers say with status 400 that they do not serve a model."""
@@ -50,16 +57,20 @@ def kind_of(error: ProviderError | InputError | TimeoutError) -> ErrorKind:
     return ErrorKind.SERVER if isinstance(error, Retryable) else ErrorKind.OTHER
 
 
-def error_from_status(status: int, provider: str, *, retry_after: str | None = None, detail: str = "") -> ProviderError:
+def error_from_status(
+    status: int, provider: str, *, retry_after: str | None = None, detail: str = "", is_own: bool = False
+) -> ProviderError:
     """The error for an HTTP status of 400 or more, with a plain sentence.
 
     Args:
+        is_own: A visitor's own token was sent: what is wrong with the account is for them to mend.
         detail: The server's own words; read to tell a missing model from a bad request, never repeated.
     """
     if status == 400 and "model" in detail.casefold() and any(words in detail.casefold() for words in _MISSING):
         return ServerFailure(f"{provider} {_SENTENCES[404]} (HTTP 400)", ErrorKind.NOT_SERVED)
     default = "had an internal error." if status >= 500 else "refused the request."
-    message = f"{provider} {_SENTENCES.get(status, default)} (HTTP {status})"
+    sentences = {**_SENTENCES, **_OWN_SENTENCES} if is_own else _SENTENCES
+    message = f"{provider} {sentences.get(status, default)} (HTTP {status})"
     if status in {401, 402, 403}:
         return AuthMissing(message)
     if status == 429:
@@ -71,7 +82,7 @@ def error_from_status(status: int, provider: str, *, retry_after: str | None = N
     return ServerFailure(message, ErrorKind.SERVER) if status >= 500 else RefusedRequest(message)
 
 
-def to_provider_error(error: Exception, provider: str) -> ProviderError | InputError:
+def to_provider_error(error: Exception, provider: str, *, is_own: bool = False) -> ProviderError | InputError:
     """The project's error for anything that the SDK or its transport raises.
 
     Unmapped errors come back as `ProviderError`, which is never retried, with the type's name only.
@@ -86,7 +97,9 @@ def to_provider_error(error: Exception, provider: str) -> ProviderError | InputE
         return ServerFailure(f"{provider} cannot be reached or closed the connection.", ErrorKind.CONNECTION)
     if isinstance(error, openai.APIStatusError):
         retry_after = error.response.headers.get("retry-after")
-        return error_from_status(error.status_code, provider, retry_after=retry_after, detail=error.message)
+        return error_from_status(
+            error.status_code, provider, retry_after=retry_after, detail=error.message, is_own=is_own
+        )
     if isinstance(error, openai.APIError):
         return ServerFailure(f"{provider} broke off with an error message.", ErrorKind.SERVER)
     if isinstance(error, ValueError | KeyError | AttributeError | TypeError):

@@ -3,18 +3,27 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 
+from omni.catalog.pricing import PricePair
 from omni.conditions import Conditions
-from omni.errors import ProviderError, RateLimited
+from omni.errors import ProviderError
+from omni.gateway.begin import ChunkStart
 from omni.gateway.client import ModelServer, OpenAIServer, Timeouts
+from omni.gateway.discovery import Finder
 from omni.gateway.draft import Draft
-from omni.gateway.failures import kind_of
+from omni.gateway.failures import ServerFailure
 from omni.gateway.health import HealthBoard
-from omni.gateway.messages import Answer, AnswerStatus, Attempt, ErrorKind, Question, Target, Usage
-from omni.gateway.providers import Provider
+from omni.gateway.hedge import DEFAULT_AFTER_S, MIN_AFTER_S, SHARE, Hedge, Race, race
+from omni.gateway.messages import Answer, AnswerStatus, Attempt, Chunk, ErrorKind, Question, Target, Usage
+from omni.gateway.outlook import Outlook
+from omni.gateway.prices import FREE, ActualCost, actual_cost, expected_cost_usd, provider_price
+from omni.gateway.providers import Credential, Provider
 from omni.gateway.served import ServedBoard
+from omni.gateway.status import GatewayStatus, build_status
 from omni.gateway.tries import Tries, Try
+from omni.types import ModelCard
 
 FRAME_S = 0.04
 """Time between two updates of a streamed answer: 25 a second."""
@@ -22,6 +31,18 @@ MAX_ANSWER_S = 900.0
 MIN_WAIT_S = 0.05
 REPEAT_PAUSE_S = 0.2
 """Before a target that failed a moment ago is asked again."""
+CHARS_PER_TOKEN = 4
+"""Where nothing counts tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What one answer is asked with. Lives as long as the answer."""
+
+    question: Question
+    credential: Credential | None
+    hedge: Hedge | None
+    started_s: float
 
 
 class Gateway:
@@ -38,55 +59,121 @@ class Gateway:
         timeouts: Timeouts | None = None,
         health: HealthBoard | None = None,
         repeat_pause_s: float = REPEAT_PAUSE_S,
+        cards: Iterable[ModelCard] = (),
+        find: Finder | None = None,
     ) -> None:
-        """`count_tokens` estimates the tokens of a text, for servers that report no usage."""
-        self._servers = {server.provider.name: server for server in servers}
+        """A gateway to the given servers and to those that `find` comes upon.
+
+        Args:
+            count_tokens: Estimates the tokens of a text, for servers that report no usage.
+            cards: What is known of the catalog's models: sizes, by which names are recognised, and reference prices.
+        """
         self._clock = clock
         self._frame_s = frame_s
         self._count_tokens = count_tokens
         self._timeouts = timeouts or Timeouts()
         self._repeat_pause_s = repeat_pause_s
-        self.board = ServedBoard(servers, catalog_ids)
+        cards = tuple(cards)
+        self._reference_prices = {card.model_id: price for card in cards if (price := _reference(card)) is not None}
+        sizes_b = {card.model_id: card.params_total_b for card in cards if card.params_total_b}
+        self.board = ServedBoard(servers, catalog_ids, sizes_b=sizes_b, find=find)
         self.health = health or HealthBoard(clock=clock)
+        self._outlook = Outlook(self.board, self.health, clock=clock, price_of=self.price)
 
     @property
     def providers(self) -> tuple[Provider, ...]:
-        return tuple(server.provider for server in self._servers.values())
+        """Whoever may be asked now; found servers come and go."""
+        return self.board.providers
 
     @property
     def is_connected(self) -> bool:
-        """True when a provider is configured; it may still be unreachable."""
-        return bool(self._servers)
+        """True when there is a provider; it may still be unreachable."""
+        return bool(self.providers)
 
-    def targets(self, model_ids: Sequence[str]) -> tuple[Target, ...]:
-        """Whom an answer may be asked of: models in the order given, each at every provider that offers it."""
-        return tuple(target for model_id in model_ids for target in self.board.targets(model_id))
+    def provider(self, name: str) -> Provider | None:
+        """The provider of that name, None when it is gone."""
+        server = self.board.server(name)
+        return None if server is None else server.provider
 
-    def served_ids(self) -> frozenset[str] | None:
-        """Catalog ids that a provider offers and may be asked for now; None when not known.
+    def targets(self, model_ids: Sequence[str], *, credential: Credential | None = None) -> tuple[Target, ...]:
+        """Whom an answer may be asked of: models in the order given, each at the provider that does best first.
 
-        Ids whose every provider is held back are left out, unless that leaves none: then all stay, since the gateway
-        probes open breakers when nobody else is left.
+        Providers that serve signed-in visitors only are left out without their `credential`.
         """
-        served = self.board.served_ids()
-        if served is None:
+        return tuple(target for model_id in model_ids for target in self._outlook.targets(model_id, credential))
+
+    def conditions(self, *, credential: Credential | None = None) -> Conditions:
+        """What a decision should know of the servers: who serves what here, and how it does.
+
+        Models whose every provider is held back are left out of `served`, unless that leaves none: the gateway probes
+        when nobody else is left. A model whose probe is due is in, with nothing held against it: somebody must ask.
+        """
+        return self._outlook.conditions(credential)
+
+    def served_ids(self, *, credential: Credential | None = None) -> frozenset[str] | None:
+        """Catalog ids that a provider offers and may be asked for now; None when not known."""
+        return self.conditions(credential=credential).served
+
+    def status(self) -> GatewayStatus:
+        """How every provider, and every model that was asked, does now."""
+        return build_status(self.providers, self.board.listings, self.health.snapshot())
+
+    def price(self, target: Target, served_by: str | None = None) -> PricePair | None:
+        """What the target asks for now, else the model's reference price; None when neither is known."""
+        provider = self.provider(target.provider)
+        if provider is not None and provider.is_found:
+            return FREE
+        stated = provider_price(self.board.facts_of(target), served_by)
+        return stated or self._reference_prices.get(target.model_id)
+
+    def cost(self, answer: Answer, card: ModelCard | None) -> ActualCost | None:
+        """What an answer cost, at the price of whoever gave it; None when tokens or price are unknown."""
+        if answer.target is None:
             return None
-        health = self.health.snapshot()
-        ready = {id_ for id_ in served if not all(health.is_open(target) for target in self.board.targets(id_))}
-        return frozenset(ready) or served
+        return self.cost_of(answer.target, answer.usage, card, served_by=answer.served_by)
 
-    def conditions(self) -> Conditions:
-        """What a decision should know of the servers."""
-        return Conditions(served=self.served_ids())
+    def cost_of(
+        self, target: Target, usage: Usage | None, card: ModelCard | None, *, served_by: str | None = None
+    ) -> ActualCost | None:
+        """The same from its parts; `card` has the price where the provider states none."""
+        provider = self.provider(target.provider)
+        if provider is not None and provider.is_found:
+            return actual_cost(card, usage, price=FREE)
+        return actual_cost(card, usage, price=provider_price(self.board.facts_of(target), served_by))
 
-    async def answer(self, model_ids: Sequence[str], question: Question) -> AsyncIterator[Answer]:
+    def hedge_after_s(self, hedge: Hedge, target: Target) -> float:
+        """Silence in seconds after which somebody else is asked beside the target."""
+        if hedge.after_s is not None:
+            return hedge.after_s
+        usual_s = self.health.first_token_s(target, SHARE)
+        return DEFAULT_AFTER_S if usual_s is None else max(MIN_AFTER_S, usual_s)
+
+    def may_hedge(self, hedge: Hedge, target: Target, input_tokens: int) -> bool:
+        """Whether a second start at the target is expected to cost no more than the limit."""
+        cost_usd = expected_cost_usd(self.price(target), input_tokens)
+        return cost_usd is not None and cost_usd <= hedge.max_extra_usd
+
+    async def answer(
+        self,
+        model_ids: Sequence[str],
+        question: Question,
+        *,
+        credential: Credential | None = None,
+        hedge: Hedge | None = None,
+    ) -> AsyncIterator[Answer]:
         """The answer as it grows, at most one update a frame, the last one with its final status.
 
         Until a piece of an answer has come, an error moves on to the next target, at another provider first. After
-        that, the text so far is kept and the interruption is said: answers of two models are never joined.
+        that, the text so far is kept and the interruption is said: answers of two models are never joined. To go on
+        elsewhere, ask anew for the `remaining` models.
+
+        Args:
+            credential: The visitor's own token: for that provider and this answer only.
+            hedge: When and for how much a second target is asked beside a slow one; None = never.
         """
+        request = _Request(question=question, credential=credential, hedge=hedge, started_s=self._clock())
         draft = Draft()
-        task = asyncio.create_task(self._run(self.targets(model_ids), question, draft))
+        task = asyncio.create_task(self._run(model_ids, request, draft))
         task.add_done_callback(lambda _: draft.changed.set())
         shown: Answer | None = None
         try:
@@ -106,19 +193,22 @@ class Gateway:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def _run(self, targets: Sequence[Target], question: Question, draft: Draft) -> None:
-        started = self._clock()
-        tries = Tries(targets, self.health)
+    async def _run(self, model_ids: Sequence[str], request: _Request, draft: Draft) -> None:
+        targets = self.targets(model_ids, credential=request.credential)
+        tries = Tries(targets, self.health, credential=request.credential)
         while (attempt := await self._next(tries)) is not None:
             draft.update(status=AnswerStatus.WAITING, target=attempt.target)
-            failure = await self._try(attempt, question, draft, started)
-            if failure is None:
+            ended = await self._begin(attempt, tries, request)
+            _record(ended, draft, tries)
+            if ended.winner is not None:
+                await self._stream(ended.winner, request, draft)
                 return
-            draft.update(attempts=(*draft.answer.attempts, failure))
-            tries.learn(failure)
-            if self._clock() - started > self._timeouts.give_up_s:
+            if self._clock() - request.started_s > self._timeouts.give_up_s:
                 break
-        self._give_up(draft, tries, is_offered=bool(targets), total_s=self._clock() - started)
+        if targets:
+            self._give_up(draft, tries, request)
+        else:
+            self._say_nobody_serves(draft, model_ids, request)
 
     async def _next(self, tries: Tries) -> Try | None:
         """The next try, after a short wait where every target is held back for a moment; None = give up."""
@@ -132,105 +222,158 @@ class Gateway:
             await asyncio.sleep(wait_s)
         return attempt
 
-    async def _try(self, attempt: Try, question: Question, draft: Draft, started: float) -> Attempt | None:
-        """One request; None when it began an answer, however that ended."""
-        call, target = attempt.call, attempt.target
+    async def _begin(self, attempt: Try, tries: Tries, request: _Request) -> Race[ChunkStart]:
+        """One request, or two when the first is slow and the second may be paid for."""
+        hedge = request.hedge
+
+        def second() -> ChunkStart | None:
+            assert hedge is not None
+            input_tokens = self._count_input(request.question)
+            other = tries.second(attempt.target, lambda target: self.may_hedge(hedge, target, input_tokens))
+            return None if other is None else self._start(other, request)
+
+        first = self._start(attempt, request)
+        after_s = float("inf") if hedge is None else self.hedge_after_s(hedge, attempt.target)
+        return await race(first, second, after_s=after_s)
+
+    def _start(self, attempt: Try, request: _Request) -> ChunkStart:
+        target = attempt.target
+        key = request.credential.key_for(target.provider) if request.credential else None
+        server = self.board.server(target.provider)
+        if server is None:
+            stream = _gone(target.provider)
+        elif key is None:
+            stream = server.stream(target.served_name, request.question)
+        else:
+            stream = server.stream(target.served_name, request.question, key)
+        return ChunkStart(
+            attempt,
+            stream,
+            self.health,
+            self._clock,
+            limit_s=self._timeouts.silence_s if attempt.is_last else self._timeouts.first_piece_s,
+            pause_s=self._repeat_pause_s if attempt.is_repeat else 0.0,
+        )
+
+    async def _stream(self, start: ChunkStart, request: _Request, draft: Draft) -> None:
+        assert start.first_token_s is not None
+        draft.update(target=start.target)
+        wait_s = self._clock() - request.started_s
+        draft.begin(first_token_s=start.first_token_s, wait_s=wait_s)
         try:
-            if attempt.is_repeat:
-                await asyncio.sleep(self._repeat_pause_s)
-            requested = self._clock()
-            try:
-                await self._stream(attempt, question, draft, started)
-            except (ProviderError, TimeoutError) as error:
-                failed = Attempt(
-                    target=target,
-                    error=str(error) or f"{target.provider} did not answer in time.",
-                    kind=kind_of(error),
-                    seconds=self._clock() - requested,
-                )
-                pause_s = error.retry_after_s if isinstance(error, RateLimited) else None
-                self.health.fail(call, failed.kind, failed.error, retry_after_s=pause_s)
-                if not draft.has_content:
-                    draft.drop_pieces()
-                    return failed
-                self._finish(draft, question, AnswerStatus.INTERRUPTED, started, failed=failed)
-                return None
-            self._finish(draft, question, AnswerStatus.DONE, started)
-            answer = draft.answer
-            self.health.succeed(
-                call,
-                first_token_s=answer.time_to_first_token_s,
-                tokens_per_s=draft.tokens_per_s(self._clock() - requested),
-            )
-            return None
+            async with asyncio.timeout(MAX_ANSWER_S):
+                for chunk in start.head:
+                    draft.add(chunk)
+                async for chunk in start.stream:
+                    draft.add(chunk)
+        except (ProviderError, TimeoutError) as error:
+            self._finish(draft, request, AnswerStatus.INTERRUPTED, failed=start.fail(error))
+        else:
+            self._finish(draft, request, AnswerStatus.DONE)
+            start.succeed(draft.tokens_per_s(start.seconds))
         finally:
-            self.health.abandon(call)
+            await start.close()
 
-    async def _stream(self, attempt: Try, question: Question, draft: Draft, started: float) -> None:
-        requested, limits = self._clock(), self._timeouts
-        loop = asyncio.get_running_loop()
-        first_s = limits.silence_s if attempt.is_last else limits.first_piece_s
-        stream = self._servers[attempt.target.provider].stream(attempt.target.served_name, question)
-        async with asyncio.timeout(first_s) as timeout, contextlib.aclosing(stream):
-            async for chunk in stream:
-                if chunk.is_content and not draft.has_content:
-                    timeout.reschedule(loop.time() + MAX_ANSWER_S)
-                    now = self._clock()
-                    draft.begin(first_token_s=now - requested, wait_s=now - started)
-                draft.add(chunk)
-
-    def _finish(
-        self,
-        draft: Draft,
-        question: Question,
-        status: AnswerStatus,
-        started: float,
-        *,
-        failed: Attempt | None = None,
-    ) -> None:
+    def _finish(self, draft: Draft, request: _Request, status: AnswerStatus, *, failed: Attempt | None = None) -> None:
         draft.update(
             status=status,
-            usage=draft.answer.usage or self._estimate_usage(draft.answer, question),
-            total_s=self._clock() - started,
+            usage=draft.answer.usage or self._estimate_usage(draft.answer, request.question),
+            total_s=self._clock() - request.started_s,
             error=failed.error if failed else None,
             error_kind=failed.kind if failed else None,
         )
 
-    def _give_up(self, draft: Draft, tries: Tries, *, is_offered: bool, total_s: float) -> None:
+    def _give_up(self, draft: Draft, tries: Tries, request: _Request) -> None:
         attempts, retry_after_s = draft.answer.attempts, tries.retry_after_s()
         account = next((attempt for attempt in attempts if attempt.kind is ErrorKind.ACCOUNT), None)
         if attempts:
             # an account's problem is the one that a person can mend
             error = (account or attempts[-1]).error
-        elif is_offered:
+        else:
             when = "soon" if retry_after_s is None else f"in {max(1.0, retry_after_s):.0f} s"
             error = f"Every provider of this model asks for a pause or is being probed. Try again {when}."
-        else:
-            error = "No connected provider offers this model."
         draft.update(
             status=AnswerStatus.FAILED,
             error=error,
             error_kind=(account or attempts[-1]).kind if attempts else None,
             retry_after_s=retry_after_s,
-            total_s=total_s,
+            total_s=self._clock() - request.started_s,
+        )
+
+    def _say_nobody_serves(self, draft: Draft, model_ids: Sequence[str], request: _Request) -> None:
+        closed = next((target.provider for id_ in model_ids for target in self.board.targets(id_)), None)
+        if closed is None:
+            error = "No connected provider offers this model."
+        else:
+            error = f"{closed} answers those who are signed in. Sign in and ask again."
+        draft.update(
+            status=AnswerStatus.FAILED,
+            error=error,
+            error_kind=None if closed is None else ErrorKind.ACCOUNT,
+            total_s=self._clock() - request.started_s,
         )
 
     async def close(self) -> None:
         """Closes the connections; must run on the loop that streamed."""
-        for server in self._servers.values():
+        for server in self.board.all_servers:
             await server.close()
+
+    def _count_input(self, question: Question) -> int:
+        texts = [message.text for message in question.conversation.messages]
+        if self._count_tokens is None:
+            return sum(map(len, texts)) // CHARS_PER_TOKEN
+        return sum(map(self._count_tokens, texts))
 
     def _estimate_usage(self, answer: Answer, question: Question) -> Usage | None:
         if self._count_tokens is None:
             return None
-        sent = sum(self._count_tokens(message.text) for message in question.conversation.messages)
         received = self._count_tokens(answer.text) + self._count_tokens(answer.reasoning)
-        return Usage(input_tokens=sent, output_tokens=received, is_estimated=True)
+        return Usage(input_tokens=self._count_input(question), output_tokens=received, is_estimated=True)
 
 
 def build_gateway(
-    providers: Sequence[Provider], catalog_ids: Collection[str], *, count_tokens: Callable[[str], int] | None = None
+    providers: Sequence[Provider],
+    catalog_ids: Collection[str],
+    *,
+    count_tokens: Callable[[str], int] | None = None,
+    cards: Iterable[ModelCard] = (),
+    find: Finder | None = None,
 ) -> Gateway:
-    """A gateway to the given providers; nothing is contacted before `board.start()` or the first answer."""
+    """A gateway to the given providers; nothing is contacted before `board.start()` or the first answer.
+
+    Args:
+        cards: The catalog's; see `Gateway`.
+        find: Looks for servers on this machine, for example `finder_for(providers, own_port=7860)`; None = nobody does.
+    """
     servers = [OpenAIServer(provider=provider) for provider in providers]
-    return Gateway(servers, catalog_ids, count_tokens=count_tokens)
+    return Gateway(servers, catalog_ids, count_tokens=count_tokens, cards=cards, find=find)
+
+
+def remaining(model_ids: Sequence[str], answer: Answer) -> tuple[str, ...]:
+    """Whom to ask for another answer after one broke off: the other models, those that failed for it last."""
+    broken = None if answer.target is None else answer.target.model_id
+    failed = {attempt.target.model_id for attempt in answer.attempts if attempt.kind is not ErrorKind.OUTRUN}
+    others = [model_id for model_id in model_ids if model_id != broken]
+    return tuple(sorted(others, key=lambda model_id: model_id in failed))
+
+
+def _record(ended: Race[ChunkStart], draft: Draft, tries: Tries) -> None:
+    """Puts down the tries that gave no answer."""
+    attempts = [start.failure for start in ended.failed if start.failure is not None]
+    for failure in attempts:
+        tries.learn(failure)
+    if ended.winner is not None and ended.lost is not None:
+        attempts.append(ended.lost.outrun(ended.winner.target.provider))
+    if attempts:
+        draft.update(attempts=(*draft.answer.attempts, *attempts))
+
+
+def _reference(card: ModelCard) -> PricePair | None:
+    if card.price_in_usd_per_mtok is None or card.price_out_usd_per_mtok is None:
+        return None
+    return PricePair(card.price_in_usd_per_mtok, card.price_out_usd_per_mtok)
+
+
+async def _gone(provider: str) -> AsyncGenerator[Chunk]:
+    raise ServerFailure(f"{provider} is not there any more.", ErrorKind.CONNECTION)
+    yield Chunk()

@@ -3,10 +3,11 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-HALF_LIFE_S = 300.0
-"""After this time an observation counts half."""
+HALF_LIFE_S = 120.0
+"""After this time an observation counts half: trouble at a provider lasts minutes, and what is avoided for its past is
+tried again after some of these."""
 KEEP = 0.95
-"""What an average keeps at each new observation: about the newest twenty count."""
+"""What an average keeps at each new observation: it counts half after 14 more, and about the newest twenty count."""
 N_KEPT = 64
 """Observations that quantiles are read from."""
 
@@ -34,6 +35,11 @@ class Gauge:
     def weight(self, now: float) -> float:
         """How many fresh observations the average is worth, 0..20."""
         return self._weight * self._faded(now)
+
+    @property
+    def n_newest(self) -> int:
+        """Observations that quantiles are read from, 0..64."""
+        return len(self._newest)
 
     def quantile(self, share: float) -> float | None:
         """The value below which `share` (0..1) of the newest observations lie; None without any."""

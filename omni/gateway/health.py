@@ -7,18 +7,23 @@ provider is at fault, its breaker opens and takes the blame from its models. Tim
 import math
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from omni.gateway.breaker import Breaker, BreakerState, Limits
-from omni.gateway.gauges import Gauges
+from omni.gateway.gauges import Gauge, Gauges
 from omni.gateway.messages import ErrorKind, Target
+from omni.gateway.snapshots import UNSEEN, Changes, Health, HealthSnapshot, Sight
 
 MAX_PAUSE_S = 600.0
 """The longest pause a provider may ask for; a longer one is tried again after this."""
 ACCOUNT_S = 60.0
 """How long a provider whose account failed comes last."""
+MIN_QUANTILE = 8
+"""First pieces that a quantile needs before it says something."""
+N_LOGGED = 512
+"""Changes that are remembered one by one."""
 MAX_MODELS = 4096
 """Models at providers that the board remembers."""
 BLAMES_MODEL = frozenset(
@@ -33,80 +38,9 @@ BLAMES_MODEL = frozenset(
 )
 """A 429 counts here only when it does not say how long to wait."""
 BLAMES_PROVIDER = BLAMES_MODEL - {ErrorKind.NOT_SERVED, ErrorKind.RATE_LIMITED}
+OWN_ACCOUNT = frozenset({ErrorKind.ACCOUNT, ErrorKind.RATE_LIMITED})
+"""With a visitor's own token these are between the visitor and the provider."""
 LOWERS_SUCCESS = BLAMES_MODEL | {ErrorKind.OTHER}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """One model at one provider, or a whole provider, at the time of a snapshot. Unknown is None."""
-
-    provider: str
-    model_id: str | None
-    """None = the provider as a whole."""
-    state: BreakerState
-    failures_in_a_row: int
-    retry_in_s: float | None
-    """Seconds until it may be asked again (0 = a probe is due); None = it may be asked now."""
-    success: float | None
-    """Share of answers, 0..1, recent ones counting most."""
-    first_token_s: float | None
-    """Recent average."""
-    first_token_p50_s: float | None
-    first_token_p95_s: float | None
-    tokens_per_s: float | None
-    """Recent average, of output tokens after the first piece."""
-    tokens_per_s_p50: float | None
-    n_calls: int
-    """Ended calls since the start."""
-    n_failed: int
-    in_flight: int
-    errors: tuple[tuple[ErrorKind, int], ...]
-    """How often each kind came, most often first."""
-    last_error: str | None
-    account_error: str | None = None
-    """What is wrong with the provider's account, in a sentence."""
-
-    @property
-    def is_open(self) -> bool:
-        """True when ordinary requests pass it by."""
-        return self.retry_in_s is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthSnapshot:
-    """Everything the board knows, as a value; what was never asked is missing."""
-
-    providers: tuple[Health, ...]
-    """By name."""
-    models: tuple[Health, ...]
-    """By provider and model id."""
-
-    def provider(self, name: str) -> Health | None:
-        """The provider as a whole, None when it was never asked."""
-        return next((health for health in self.providers if health.provider == name), None)
-
-    def model(self, provider: str, model_id: str) -> Health | None:
-        """A model at a provider, None when it was never asked there."""
-        return next((row for row in self.models if (row.provider, row.model_id) == (provider, model_id)), None)
-
-    def best(self, model_id: str) -> Health | None:
-        """Where a model does best now: not held back, then most often successful, then soonest at its first piece.
-
-        For the router's availability and latency. None when the model was never asked anywhere.
-        """
-        open_providers = {health.provider for health in self.providers if health.is_open}
-
-        def rank(row: Health) -> tuple[bool, float, float, str]:
-            success = 1.0 if row.success is None else row.success
-            first_token_s = math.inf if row.first_token_s is None else row.first_token_s
-            return (row.is_open or row.provider in open_providers, -success, first_token_s, row.provider)
-
-        return min((row for row in self.models if row.model_id == model_id), key=rank, default=None)
-
-    def is_open(self, target: Target) -> bool:
-        """True when requests to the target are held back."""
-        rows = (self.provider(target.provider), self.model(target.provider, target.model_id))
-        return any(row is not None and row.is_open for row in rows)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -115,6 +49,10 @@ class Call:
 
     target: Target
     started_s: float
+    is_own: bool = False
+    """True when a visitor's own token pays: their account's problems and limits are not the provider's."""
+    has_begun: bool = False
+    """True once the first piece came."""
     is_over: bool = False
 
 
@@ -147,11 +85,16 @@ class HealthBoard:
         self._lock = threading.Lock()
         self._models: dict[tuple[str, str], _Record] = {}
         self._providers: dict[str, _Record] = {}
+        self._version = 0
+        self._changed: deque[tuple[int, str | None]] = deque(maxlen=N_LOGGED)
+        self._held: set[str] = set()
+        """Providers that were held back at their last move."""
 
-    def begin(self, target: Target, *, force: bool = False) -> Call | None:
+    def begin(self, target: Target, *, force: bool = False, is_own: bool = False) -> Call | None:
         """Registers a request, or None when the target is held back. Every call must be ended by one of the others.
 
         Args:
+            is_own: A visitor's own token pays for it.
             force: Probe an open breaker before its time, for when nobody else is left. A pause that a provider asked
                 for is kept, and so is the limit of one probe at a time.
         """
@@ -160,51 +103,75 @@ class HealthBoard:
             for record in self._known(target):
                 if record.paused_until_s > now or not record.breaker.admits(now, force=force):
                     return None
-            call = Call(target=target, started_s=now)
+            call = Call(target=target, started_s=now, is_own=is_own)
             for record in self._records(target):
                 record.breaker.enter(call, now)
                 record.in_flight += 1
+            self._moved(target, now)
             return call
+
+    def begun(self, call: Call, first_token_s: float) -> None:
+        """The first piece came, seconds after the request; told at once, since the rest may take minutes."""
+        with self._lock:
+            self._learn_first(call, first_token_s)
 
     def succeed(self, call: Call, *, first_token_s: float | None, tokens_per_s: float | None) -> None:
         """A whole answer came; unknown figures are None."""
         with self._lock:
             now = self._clock()
+            if first_token_s is not None:
+                self._learn_first(call, first_token_s)
             model, provider = self._leave(call)
+            self._forgive(call.target, model, provider)
             for record in (model, provider):
                 record.n_calls += 1
                 record.breaker.succeed(now)
-                record.gauges.learn(now, success=1.0, first_token_s=first_token_s, tokens_per_s=tokens_per_s)
+                record.gauges.learn(now, success=1.0, tokens_per_s=tokens_per_s)
             provider.failing.clear()
-            provider.account_error, provider.account_until_s = None, -math.inf
+            if not call.is_own:
+                provider.account_error, provider.account_until_s = None, -math.inf
+            self._moved(call.target, now)
 
     def fail(self, call: Call, kind: ErrorKind, sentence: str, *, retry_after_s: float | None = None) -> None:
         """No answer came, or no whole one.
 
         An account's problem is kept for the provider and not held against the model; a request that does not suit a
-        model is held against nobody.
+        model is held against nobody, and nor are the limits of a visitor's own account.
         """
         with self._lock:
             now = self._clock()
             model, provider = self._leave(call)
-            for record in (model, provider):
-                record.n_calls += 1
-                record.errors[kind] += 1
-                record.last_error = sentence
-                if kind in LOWERS_SUCCESS:
-                    record.gauges.learn(now, success=0.0)
-            if kind is ErrorKind.ACCOUNT:
-                provider.account_error, provider.account_until_s = sentence, now + ACCOUNT_S
-            elif kind is ErrorKind.RATE_LIMITED and retry_after_s is not None:
-                provider.paused_until_s = max(provider.paused_until_s, now + min(retry_after_s, MAX_PAUSE_S))
-            else:
-                self._blame(call.target, kind, now)
+            if not (call.is_own and kind in OWN_ACCOUNT):
+                for record in (model, provider):
+                    record.n_calls += 1
+                    record.errors[kind] += 1
+                    record.last_error = sentence
+                    if kind in LOWERS_SUCCESS:
+                        record.gauges.learn(now, success=0.0)
+                if kind is ErrorKind.ACCOUNT:
+                    provider.account_error, provider.account_until_s = sentence, now + ACCOUNT_S
+                elif kind is ErrorKind.RATE_LIMITED and retry_after_s is not None:
+                    provider.paused_until_s = max(provider.paused_until_s, now + min(retry_after_s, MAX_PAUSE_S))
+                else:
+                    self._blame(call.target, kind, now)
+            self._moved(call.target, now)
 
     def abandon(self, call: Call) -> None:
-        """The visitor stopped it, or it says nothing about the server: only the load changes. Twice does no harm."""
+        """The visitor stopped it, or another was quicker: no success and no failure. Twice does no harm.
+
+        A wait for the first piece that was given up counts as a first piece that late, when that is later than usual:
+        whom everybody leaves would otherwise never be seen to have become slow.
+        """
         with self._lock:
-            if not call.is_over:
-                self._leave(call)
+            if call.is_over:
+                return
+            model, _ = self._leave(call)
+            now = self._clock()
+            usual_s = model.gauges.first_token_s.mean(now)
+            waited_s = now - call.started_s
+            if not call.has_begun and usual_s is not None and waited_s > usual_s:
+                self._learn_first(call, waited_s)
+            self._moved(call.target, now)
 
     def has_account_problem(self, provider: str) -> bool:
         """True for a while after a provider refused the key or the credit: others come first."""
@@ -218,6 +185,35 @@ class HealthBoard:
             now = self._clock()
             waits = [wait for record in self._known(target) if (wait := _retry_in_s(record, now)) is not None]
             return max(waits, default=None)
+
+    def first_token_s(self, target: Target, share: float) -> float | None:
+        """The time in which `share` (0..1) of the target's newest first pieces came; None with too few of them."""
+        with self._lock:
+            record = self._models.get((target.provider, target.model_id))
+            gauge = None if record is None else record.gauges.first_token_s
+            return gauge.quantile(share) if gauge is not None and gauge.n_newest >= MIN_QUANTILE else None
+
+    def sights(self, targets: Iterable[Target]) -> list[Sight]:
+        """Each target as a decision sees it now, in order."""
+        with self._lock:
+            now = self._clock()
+            return [self._sight(target, now) for target in targets]
+
+    def changes(self, since: int) -> Changes:
+        """What moved since a version that an earlier call gave. Time alone changes figures without being told here."""
+        with self._lock:
+            version = self._version
+            if since == version:
+                return Changes(version, frozenset())
+            newest = [model_id for number, model_id in self._changed if number > since]
+            if len(newest) < version - since or None in newest:
+                return Changes(version, None)
+            return Changes(version, frozenset(model_id for model_id in newest if model_id is not None))
+
+    def model_ids(self) -> frozenset[str]:
+        """Everything that was asked for since the start, as far as it is remembered."""
+        with self._lock:
+            return frozenset(model_id for _, model_id in self._models)
 
     def snapshot(self) -> HealthSnapshot:
         """All that is known now."""
@@ -250,6 +246,55 @@ class HealthBoard:
             record.in_flight -= 1
             record.breaker.leave(call)
         return model, provider
+
+    def _learn_first(self, call: Call, seconds: float) -> None:
+        if call.has_begun:
+            return
+        call.has_begun = True
+        now = self._clock()
+        for record in self._records(call.target):
+            record.gauges.first_token_s.learn(seconds, now)
+        self._moved(call.target, now)
+
+    def _forgive(self, target: Target, model: _Record, provider: _Record) -> None:
+        """An answer after an outage: the failures of that outage tell nothing about from now on."""
+        if model.breaker.state is not BreakerState.CLOSED:
+            model.gauges.success = Gauge()
+        if provider.breaker.state is not BreakerState.CLOSED:
+            provider.gauges.success = Gauge()
+            for model_id in provider.failing:
+                if (failing := self._models.get((target.provider, model_id))) is not None:
+                    failing.gauges.success = Gauge()
+
+    def _moved(self, target: Target, now: float) -> None:
+        """Writes down that a model moved; when its provider is or was held back, that anything may have."""
+        provider = self._providers[target.provider]
+        is_open = provider.breaker.state is not BreakerState.CLOSED
+        is_held = is_open or max(provider.paused_until_s, provider.account_until_s) > now
+        whole = is_held or target.provider in self._held
+        (self._held.add if is_held else self._held.discard)(target.provider)
+        self._version += 1
+        self._changed.append((self._version, None if whole else target.model_id))
+
+    def _sight(self, target: Target, now: float) -> Sight:
+        model = self._models.get((target.provider, target.model_id))
+        provider = self._providers.get(target.provider)
+        if provider is None:
+            return UNSEEN
+        records = [record for record in (model, provider) if record is not None]
+        is_ready = all(record.paused_until_s <= now and record.breaker.admits(now) for record in records)
+        is_probe = any(record.breaker.state is not BreakerState.CLOSED for record in records)
+        gauges = None if model is None or is_probe else model.gauges
+        return Sight(
+            is_ready=is_ready,
+            is_probe=is_probe,
+            has_account_problem=provider.account_until_s > now,
+            availability=None if gauges is None else gauges.success.mean(now),
+            weight=0.0 if gauges is None else gauges.success.weight(now),
+            first_token_s=None if gauges is None else gauges.first_token_s.mean(now),
+            tokens_per_s=None if gauges is None else gauges.tokens_per_s.mean(now),
+            in_flight=0 if model is None else model.in_flight,
+        )
 
     def _blame(self, target: Target, kind: ErrorKind, now: float) -> None:
         model, provider = self._records(target)

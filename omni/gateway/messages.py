@@ -34,6 +34,8 @@ class Chunk:
     reasoning: str = ""
     usage: Usage | None = None
     finish_reason: str | None = None
+    served_by: str | None = None
+    """Who answers, behind a provider that passes requests on."""
 
     @property
     def is_content(self) -> bool:
@@ -69,6 +71,8 @@ class ErrorKind(StrEnum):
     RATE_LIMITED = "rate_limited"
     ACCOUNT = "account"
     """No key, a refused key or no credit: says nothing about the model."""
+    OUTRUN = "outrun"
+    """A second start was quicker; says nothing against the server."""
     OTHER = "other"
 
 
@@ -120,3 +124,5 @@ class Answer:
     """When failed: seconds until a provider may be asked again; None = not known."""
     wait_s: float | None = None
     """From the first request to the first piece, failed tries included."""
+    served_by: str | None = None
+    """Who answered behind a provider that passes requests on, where it says so."""

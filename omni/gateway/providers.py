@@ -1,11 +1,14 @@
 """Model servers that settings name. A provider is a value; `client.py` talks to it."""
 
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from omni.config import HF_ROUTER_URL, Settings
 from omni.errors import InputError
 
+HUGGING_FACE = "Hugging Face"
+"""The name of the provider that Hugging Face's inference router is."""
 DUMMY_KEY = "no-key"
 """Sent where no key is set: the SDK refuses an empty one, and would otherwise look for one in the environment."""
 
@@ -18,12 +21,45 @@ class Provider:
     """For people, for example "Hugging Face" or "127.0.0.1:11434"."""
     base_url: str
     api_key: str = field(repr=False, default=DUMMY_KEY)
+    needs_credential: bool = False
+    """True when only a visitor's own token may be spent here: without one nothing is asked."""
+    is_found: bool = False
+    """True for a server that was found on this machine rather than set: nobody is paid for its answers."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server listens on this machine's loopback."""
+        return is_loopback(self.base_url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A visitor's own token for one provider. Lives as long as the request that it came with."""
+
+    provider: str
+    token: str = field(repr=False)
+
+    def key_for(self, provider: str) -> str | None:
+        """The token where it belongs; None for every other provider."""
+        return self.token if provider == self.provider else None
+
+
+def is_loopback(base_url: str) -> bool:
+    """Whether an address is of this machine only."""
+    host = urlsplit(base_url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def providers_from(settings: Settings) -> tuple[Provider, ...]:
     """The servers to try, in order: the one named by OMNI_BASE_URL, those of OMNI_SERVERS, Hugging Face's router.
 
-    A token goes to its own server only. In a Space the owner's HF_TOKEN is not spent on visitors' answers.
+    A token goes to its own server only. In a Space the owner's HF_TOKEN is not spent on visitors' answers: the router
+    is there, and serves those who bring their own token.
 
     Raises:
         InputError: OMNI_BASE_URL is not an http address, or two servers have one name.
@@ -40,8 +76,10 @@ def providers_from(settings: Settings) -> tuple[Provider, ...]:
         providers.append(Provider(name=name, base_url=settings.base_url.rstrip("/"), api_key=key))
     for server in settings.servers:
         providers.append(Provider(name=server.name, base_url=server.base_url, api_key=server.api_key or DUMMY_KEY))
-    if settings.hf_token and not settings.in_space:
-        providers.append(Provider(name="Hugging Face", base_url=HF_ROUTER_URL, api_key=settings.hf_token))
+    if settings.in_space:
+        providers.append(Provider(name=HUGGING_FACE, base_url=HF_ROUTER_URL, needs_credential=True))
+    elif settings.hf_token:
+        providers.append(Provider(name=HUGGING_FACE, base_url=HF_ROUTER_URL, api_key=settings.hf_token))
     names = [provider.name for provider in providers]
     for name in names:
         if names.count(name) > 1:

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from omni.gateway import Answer, AnswerStatus, Gateway, HealthBoard, OpenAIServer, Provider, Question
+from omni.gateway.gauges import HALF_LIFE_S
 from omni.types import Conversation
 from tests.upstream import BEFORE_FIRST, Step, Upstream, run_upstream
 
@@ -141,7 +142,7 @@ class Outage:
     """One provider's death and return, on a clock that moves 0.1 s with every request."""
 
     n_failures: int
-    """Until it was held back for the first time."""
+    """Until nobody was sent there first any more."""
     n_asked: int
     """Requests after that, while it was dead."""
     n_reached: int
@@ -150,7 +151,7 @@ class Outage:
     back_after_s: float | None
     """From its return to its first answer."""
     probe_s: float
-    """Time to the next probe when it returned."""
+    """Time to the next probe when it returned; without an open breaker, the time in which failures count half."""
 
 
 def run_outage(upstreams: Sequence[Upstream], n_requests: int) -> Outage:
@@ -163,6 +164,9 @@ def run_outage(upstreams: Sequence[Upstream], n_requests: int) -> Outage:
     gateway = build_soak_gateway(upstreams, health)
     target = gateway.targets(["a"])[0]
 
+    def is_avoided() -> bool:
+        return all(found[0].provider != NAMES[0] for model in MODELS if (found := gateway.targets([model])))
+
     async def main() -> Outage:
         nonlocal now
         n_asked = n_unanswered = n_failures = 0
@@ -173,11 +177,11 @@ def run_outage(upstreams: Sequence[Upstream], n_requests: int) -> Outage:
             n_unanswered += any(answer.status is not AnswerStatus.DONE for answer in answers.values())
             if n_failures:
                 n_asked += 1
-            elif health.retry_in_s(target) is not None:
+            elif is_avoided():
                 n_failures = len(dead.sent)
         n_reached = len(dead.sent) - n_failures
         dead.is_dead = False
-        returned, probe_s = now, health.retry_in_s(target) or 0.0
+        returned, probe_s = now, health.retry_in_s(target) or HALF_LIFE_S
         n_before = len(dead.sent)
         while len(dead.sent) == n_before and now - returned < 600.0:
             now += 0.1

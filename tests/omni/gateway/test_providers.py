@@ -28,8 +28,9 @@ def test_the_token_goes_to_its_own_server_only() -> None:
 
 
 def test_a_space_does_not_spend_its_owners_token() -> None:
-    """Visitors of a Space must not spend the owner's credit."""
-    assert providers_from(replace(NOTHING, hf_token="hf_x", in_space=True)) == ()
+    """The router is there for visitors who bring their own token; the owner's goes nowhere."""
+    (router,) = providers_from(replace(NOTHING, hf_token="hf_x", in_space=True))
+    assert (router.name, router.api_key, router.needs_credential) == ("Hugging Face", DUMMY_KEY, True)
 
 
 def test_keys_do_not_show() -> None:
