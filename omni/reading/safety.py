@@ -12,22 +12,24 @@ import yaml
 from omni.errors import OmniError
 from omni.types import Safety
 
+CLASSES = (Safety.FORBIDDEN, Safety.HARMFUL, Safety.SENSITIVE)
+"""Gravest first."""
+
 
 class Rule(NamedTuple):
     """One pattern and the words without which it is not tried."""
 
+    safety: Safety
     gates: tuple[str, ...]
     """The pattern is tried only when one of these stands in the text: most prompts cost a few substring tests."""
     pattern: re.Pattern[str]
 
 
 class SafetyRules:
-    """Rules per class; the harmful ones are looked at first."""
+    """Rules in the order given; the first that fits names the class."""
 
-    def __init__(self, harmful: Sequence[Rule], sensitive: Sequence[Rule]) -> None:
-        rules = [*harmful, *sensitive]
-        self._patterns = [rule.pattern for rule in rules]
-        self._n_harmful = len(harmful)
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(rules)
         self._gates = [(gate, position) for position, rule in enumerate(rules) for gate in rule.gates]
         self._ascii_gates = [(gate, position) for gate, position in self._gates if gate.isascii()]
 
@@ -51,20 +53,20 @@ class SafetyRules:
 
     def _try(self, positions: set[int], flat: str) -> Safety:
         for position in sorted(positions):
-            if self._patterns[position].search(flat) is not None:
-                return Safety.HARMFUL if position < self._n_harmful else Safety.SENSITIVE
+            if self._rules[position].pattern.search(flat) is not None:
+                return self._rules[position].safety
         return Safety.GENERAL
 
 
 def load_safety(path: Path) -> SafetyRules:
-    """The rules in a YAML file with the lists harmful and sensitive.
+    """The rules in a YAML file with the lists forbidden, harmful and sensitive.
 
     Raises:
         OmniError: The file is missing, lacks a list, or holds a pattern that does not compile.
     """
     try:
         lists = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return SafetyRules(_rules(lists["harmful"]), _rules(lists["sensitive"]))
+        return SafetyRules([rule for safety in CLASSES for rule in _rules(safety, lists[safety.value])])
     except (OSError, KeyError, TypeError, yaml.YAMLError, re.error) as error:
         raise OmniError(
             f"The safety rules {str(path)!r} cannot be read ({error}); expected lists of any and pattern. "
@@ -72,9 +74,9 @@ def load_safety(path: Path) -> SafetyRules:
         ) from error
 
 
-def _rules(entries: Sequence[Mapping[str, str]]) -> list[Rule]:
+def _rules(safety: Safety, entries: Sequence[Mapping[str, str]]) -> list[Rule]:
     rules = []
     for entry in entries:
         gates = tuple(gate.strip() for gate in entry["any"].split(","))
-        rules.append(Rule(gates, re.compile(entry["pattern"])))
+        rules.append(Rule(safety, gates, re.compile(entry["pattern"])))
     return rules
