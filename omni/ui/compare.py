@@ -1,23 +1,32 @@
-"""The compare tab: one prompt, two answers that stream together."""
+"""The compare tab: one prompt, two answers that stream together, and a vote."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, aclosing
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from omni.errors import InputError
-from omni.gateway import Answer, AnswerStatus, Question, actual_cost, watch_together
+from omni.gateway import Answer, AnswerStatus, Question, watch_together
+from omni.sessions import Session
 from omni.types import Conversation, Preferences
 from omni.ui import text
+from omni.ui.answering import to_given
+from omni.ui.asking import Asked, ask, find_guard_objection, hold_place, to_asked
 from omni.ui.boundary import bind
+from omni.ui.door import Caller
 from omni.ui.figures import format_quality, format_seconds, format_usd
+from omni.ui.foot import note_html
+from omni.ui.judging import keep_verdict
 from omni.ui.receipts import format_cost, format_tokens
 from omni.ui.services import Services
-from omni.ui.turns import Turn, decide, find_candidate, find_card
+from omni.ui.turns import PrivacyMode, Turn, actual_cost_of, conditions_for, decide, find_candidate
+from omni.ui.visits import Given, Visit
 
 ROUTER_PREFIX = "router:"
+OVER = frozenset({AnswerStatus.DONE, AnswerStatus.INTERRUPTED})
 
 
 class CompareUpdate(NamedTuple):
@@ -27,8 +36,11 @@ class CompareUpdate(NamedTuple):
     left_facts: str
     right_answer: str
     right_facts: str
-    run: dict[str, Any]
-    stop: dict[str, Any]
+    run: Any
+    stop: Any
+    votes: Any
+    note: str
+    pair: "Pair | None"
 
 
 class StopUpdate(NamedTuple):
@@ -36,6 +48,22 @@ class StopUpdate(NamedTuple):
 
     run: dict[str, Any]
     stop: dict[str, Any]
+
+
+class VoteUpdate(NamedTuple):
+    """Outputs of `on_vote`, in order."""
+
+    votes: dict[str, Any]
+    note: str
+    pair: "Pair | None"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two answers that can be voted on; figures only."""
+
+    left: Given
+    right: Given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,45 +82,106 @@ def side_choices(services: Services) -> list[tuple[str, str]]:
     return routers + models
 
 
-async def decide_side(choice: str, question: Question, services: Services) -> Side:
+async def decide_side(choice: str, question: Question, mode: PrivacyMode, caller: Caller, services: Services) -> Side:
     """Which model one side asks: the router's choice, or the model itself with its expected figures.
 
     Raises:
-        OmniError: Nothing to read, or no model is left.
+        OmniError: Nothing to read, no model is left, or a model that is not on this machine where only those may be.
     """
+    is_local = mode == "local"
     if choice.startswith(ROUTER_PREFIX):
         preset: Any = choice.removeprefix(ROUTER_PREFIX)
-        turn = await decide(question, Preferences(preset=preset), services)
+        wishes = Preferences(preset=preset, local_only=is_local)
+        turn = await decide(question, wishes, services, credential=caller.credential)
         assert turn.decision is not None
-        return Side(turn=turn, model_id=turn.decision.chosen.model_id, is_router=True)
-    decision = services.router.route(question.conversation, Preferences())
-    return Side(turn=Turn(question=question, decision=decision), model_id=choice, is_router=False)
+        return Side(turn=replace(turn, privacy=mode), model_id=turn.decision.chosen.model_id, is_router=True)
+    conditions = conditions_for(question.conversation, Preferences(), Session(), services, caller.credential)
+    if is_local and choice not in conditions.local:
+        raise InputError(text.NOT_LOCAL.format(model=choice))
+    decision = services.router.route(question.conversation, Preferences(local_only=is_local), conditions=conditions)
+    turn = Turn(question=question, decision=decision, privacy=mode)
+    return Side(turn=turn, model_id=choice, is_router=False)
 
 
-async def on_compare(prompt: str | None, left: str, right: str, *, services: Services) -> AsyncIterator[CompareUpdate]:
+async def on_compare(
+    prompt: str | None, left: str, right: str, mode: PrivacyMode, *, caller: Caller, services: Services
+) -> AsyncGenerator[CompareUpdate, None]:
     """Asks both sides and shows both answers as they grow.
 
-    Inputs: compare.prompt, compare.left, compare.right
+    Inputs: compare.prompt, compare.left, compare.right, privacy.mode
     Outputs: CompareUpdate
     """
     if not prompt or not prompt.strip():
         raise InputError("The prompt is empty; write what both should answer.")
     question = Question(conversation=Conversation.from_prompt(prompt))
-    sides = [await decide_side(choice, question, services) for choice in (left, right)]
-    if not services.gateway.is_connected:
-        shown = [(f"*{text.COMPARE_NO_PROVIDER}*", facts_html(side, None, services)) for side in sides]
-        yield CompareUpdate(*shown[0], *shown[1], *buttons(is_running=False))
+    sides = [await decide_side(choice, question, mode, caller, services) for choice in (left, right)]
+    calls = [to_asked(side.turn, caller, model_ids=None if side.is_router else (side.model_id,)) for side in sides]
+    instead = await _why_nobody(calls, caller, services)
+    if instead is not None:
+        shown = [(f"*{instead}*", facts_html(side, None, services)) for side in sides]
+        yield _update(shown, is_running=False)
         return
-    streams = [
-        services.gateway.answer(side.turn.model_ids if side.is_router else (side.model_id,), question) for side in sides
-    ]
-    async for answers in watch_together(streams):
-        shown = [
-            (answer_markdown(answer), facts_html(side, answer, services))
-            for side, answer in zip(sides, answers, strict=True)
-        ]
-        yield CompareUpdate(*shown[0], *shown[1], *buttons(is_running=True))
-    yield CompareUpdate(*shown[0], *shown[1], *buttons(is_running=False))
+    answers: tuple[Answer | None, ...] = (None, None)
+    with ExitStack() as stack:
+        places = [stack.enter_context(hold_place(call, services)) for call in calls]
+        async with aclosing(_watch(calls, services)) as updates:
+            async for answers in updates:
+                shown = _shown(sides, answers, services)
+                yield _update(shown, is_running=True)
+        for place, answer in zip(places, answers, strict=True):
+            place.settle(answer)
+    yield _update(shown, is_running=False, pair=_pair(sides, answers))
+
+
+async def _why_nobody(calls: list[Asked], caller: Caller, services: Services) -> str | None:
+    """What stands in place of both answers; None = they are asked."""
+    for call in calls:
+        decision = call.turn.decision
+        if decision is not None and decision.action == "refuse":
+            return decision.message or text.GUARD_OBJECTED
+    if not services.gateway.is_connected:
+        return text.COMPARE_NO_PROVIDER
+    if caller.credential is None and all(provider.needs_credential for provider in services.gateway.providers):
+        return text.LOG_IN if services.has_login else text.IN_SPACE
+    return await find_guard_objection(calls[0], services)
+
+
+async def _watch(calls: list[Asked], services: Services) -> AsyncGenerator[tuple[Answer | None, ...], None]:
+    async for answers in watch_together([ask(call, services) for call in calls]):
+        yield answers
+
+
+def _shown(sides: list[Side], answers: tuple[Answer | None, ...], services: Services) -> list[tuple[str, str]]:
+    pairs = zip(sides, answers, strict=True)
+    return [(answer_markdown(answer), facts_html(side, answer, services)) for side, answer in pairs]
+
+
+def _pair(sides: list[Side], answers: tuple[Answer | None, ...]) -> Pair | None:
+    """Both answers for a vote; None unless both are whole and of two models."""
+    given = []
+    for side, answer in zip(sides, answers, strict=True):
+        if answer is None or answer.target is None or answer.status is not AnswerStatus.DONE:
+            return None
+        given.append(to_given(side.turn, answer.target.model_id, len(answer.text), Visit()))
+    left, right = given
+    return Pair(left=left, right=right) if left.model_id != right.model_id else None
+
+
+def _update(shown: list[tuple[str, str]], *, is_running: bool, pair: Pair | None = None) -> CompareUpdate:
+    votes = gr.update(visible=pair is not None)
+    return CompareUpdate(*shown[0], *shown[1], *buttons(is_running=is_running), votes, note_html(""), pair)
+
+
+async def on_vote(pair: Pair | None, *, value: float, caller: Caller, services: Services) -> VoteUpdate:
+    """Counts a vote for the better answer; once a pair.
+
+    Inputs: compare.pair
+    Outputs: VoteUpdate
+    """
+    if pair is not None:
+        await keep_verdict(pair.left, "vote", caller, services, other=pair.right, value=value)
+    note = text.THANKS_VOTE if services.feedback is not None else text.THANKS_NOT_LEARNED
+    return VoteUpdate(gr.update(visible=False), note_html(note if pair is not None else ""), None)
 
 
 async def on_stop() -> StopUpdate:
@@ -132,8 +221,8 @@ def facts_html(side: Side, answer: Answer | None, services: Services) -> str:
         rows.append(("expected time", format_seconds(expected.latency_s)))
         rows.append(("good answer", format_quality(expected.quality, expected.quality_se)))
     if answer is not None:
-        cost = actual_cost(find_card(services, model_id), answer.usage)
-        is_over = answer.status in {AnswerStatus.DONE, AnswerStatus.INTERRUPTED}
+        cost = actual_cost_of(answer, services)
+        is_over = answer.status in OVER
         rows.append(("cost", format_cost(cost)))
         rows.append(("first word", format_seconds(answer.time_to_first_token_s)))
         rows.append(("total time", format_seconds(answer.total_s if is_over else None)))
@@ -144,8 +233,8 @@ def facts_html(side: Side, answer: Answer | None, services: Services) -> str:
     return f'<div class="facts-card"><h3 class="model">{escape(model_id)}</h3>{because}<dl>{cells}</dl></div>'
 
 
-def build_compare(services: Services) -> None:
-    """Makes the tab inside the current page."""
+def build_compare(services: Services, privacy_mode: gr.Radio) -> None:
+    """Makes the tab inside the current page. Prompts are sent as the visitor chose for the chat."""
     choices = side_choices(services)
     gr.HTML(f'<p class="intro">{text.COMPARE_INTRO}</p>')
     prompt = gr.Textbox(
@@ -164,14 +253,23 @@ def build_compare(services: Services) -> None:
                     text.COMPARE_EMPTY, elem_id=f"compare-{name}-answer", elem_classes="answer", container=True
                 )
                 sides.append((pick, answer, facts))
+    with gr.Row(visible=False, elem_id="compare-votes") as votes:
+        cast = [
+            (gr.Button(label, size="sm", elem_id=f"vote-{name}", min_width=120), value)
+            for name, label, value in text.VOTES
+        ]
+    note = gr.HTML(note_html(""), elem_id="compare-note")
+    pair = gr.State(None)
     (left, left_answer, left_facts), (right, right_answer, right_facts) = sides
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     event = gr.on(
         [run.click, prompt.submit],
         bind(on_compare, services=services),
-        [prompt, left, right],
-        [left_answer, left_facts, right_answer, right_facts, run, stop],
+        [prompt, left, right, privacy_mode],
+        [left_answer, left_facts, right_answer, right_facts, run, stop, votes, note, pair],
         concurrency_limit=None,
         **quiet,
     )
     stop.click(on_stop, None, [run, stop], cancels=[event], **quiet)
+    for button, value in cast:
+        button.click(bind(on_vote, value=value, services=services), [pair], [votes, note, pair], **quiet)

@@ -12,7 +12,7 @@ import ipaddress
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from omni.gateway.providers import Credential
 from omni.ui import text
 
 COOKIE = "omni-pass"
@@ -37,7 +38,7 @@ class Caller:
 
     visitor: str
     """A mark that stands for an account or an address and cannot be turned back into it."""
-    token: str | None = field(default=None, repr=False)
+    credential: Credential | None = None
     """The visitor's own Hugging Face token; None = not logged in."""
 
 
@@ -62,9 +63,9 @@ class Door:
         age_s = self._clock() - float(moment)
         return age_s if age_s <= LIFE_S else None
 
-    def visitor(self, request: Any, account: str | None = None, *, in_space: bool = False) -> str:
-        """A mark for whoever sent the request: the account when logged in, else the address."""
-        return self._sign(account or f"address {address_of(request, in_space=in_space)}")
+    def mark(self, name: str) -> str:
+        """What stands for a name while this process runs, where no store gives a lasting mark."""
+        return self._sign(name)
 
     def _sign(self, body: str) -> str:
         digest = hmac.new(self._secret, body.encode(), hashlib.sha256).digest()
@@ -138,6 +139,11 @@ def is_https(scope: Scope, headers: Headers) -> bool:
     """True when the browser reaches the app over https, perhaps through a proxy."""
     forwarded = headers.get("x-forwarded-proto", "").partition(",")[0].strip()
     return (forwarded or scope.get("scheme")) == "https"
+
+
+def name_of(request: Any, account: str | None = None, *, in_space: bool = False) -> str:
+    """Who counts as one visitor: an account where somebody is logged in, else an address."""
+    return f"account {account}" if account else f"address {address_of(request, in_space=in_space)}"
 
 
 def address_of(request: Any, *, in_space: bool) -> str:

@@ -6,7 +6,7 @@ page shows (receipts, notices, thoughts) carry metadata and never go to a model.
 
 import base64
 import mimetypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from omni.ui import text
 
 MAX_PICTURE_MB = 8
 PICTURE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
-PAGE_ONLY = frozenset({"receipt", "notice", "thought"})
+PAGE_ONLY = frozenset({"receipt", "notice", "thought", "cut", "divider"})
 
 ChatMessage = dict[str, Any]
 
@@ -34,7 +34,7 @@ def page_message(kind: str, content: str, **metadata: Any) -> ChatMessage:
 
 
 def is_page_only(message: Mapping[str, Any]) -> bool:
-    """True for receipts, notices and thoughts."""
+    """True for receipts, notices, thoughts and the mark above which nothing is sent."""
     metadata = message.get("metadata") or {}
     return bool(metadata.get("title")) or metadata.get("id") in PAGE_ONLY
 
@@ -50,8 +50,58 @@ def cut_at_prompt(history: Sequence[ChatMessage], index: int) -> list[ChatMessag
     return list(history[: end + 1])
 
 
+def leave_out_oldest(history: Sequence[ChatMessage]) -> Iterator[list[ChatMessage]]:
+    """The history with a mark above which nothing is sent, ever further down: 1, 2, 4 … turns, and all but the last."""
+    begin = _begin(history)
+    starts = [
+        row
+        for row, message in enumerate(history)
+        if row > begin and message["role"] == "user" and history[row - 1]["role"] != "user"
+    ]
+    row = 0
+    while row < len(starts):
+        mark = page_message("cut", text.CUT)
+        above = [message for message in history[: starts[row]] if (message.get("metadata") or {}).get("id") != "cut"]
+        yield [*above, mark, *history[starts[row] :]]
+        row = len(starts) - 1 if row < len(starts) - 1 < 2 * row + 1 else 2 * row + 1
+
+
+def _begin(history: Sequence[ChatMessage]) -> int:
+    """The row from which messages are sent."""
+    marks = [row for row, message in enumerate(history) if (message.get("metadata") or {}).get("id") == "cut"]
+    return marks[-1] + 1 if marks else 0
+
+
+def answer_id_at(history: Sequence[ChatMessage], index: int) -> int | None:
+    """The answer whose thumbs stand at a row: the last one of its bubble. None where no answer stands.
+
+    The chat window shows all that follows a prompt in one bubble, with one pair of thumbs at its end.
+    """
+    found = None
+    for row in range(after_prompt(history, index), len(history)):
+        message = history[row]
+        if message["role"] == "user":
+            break
+        if (message.get("metadata") or {}).get("id") == "receipt":
+            found = receipt_log(message)[0]
+    return found
+
+
+def after_prompt(history: Sequence[ChatMessage], index: int) -> int:
+    """The first row after the last prompt at or before `index`."""
+    rows = [row for row, message in enumerate(history[: index + 1]) if message["role"] == "user"]
+    return rows[-1] + 1 if rows else 0
+
+
+def receipt_log(message: Mapping[str, Any]) -> tuple[int | None, str]:
+    """What a receipt remembers: the answer's number, and the model."""
+    number, _, model_id = str((message.get("metadata") or {}).get("log") or "").partition(" ")
+    return (int(number) if number.isdigit() else None), model_id
+
+
 def to_question(history: Sequence[ChatMessage]) -> Question:
-    """The conversation a model gets. A picture and its prompt are one message; prompts without an answer are left out.
+    """The conversation a model gets. A picture and its prompt are one message; prompts without an answer are left out,
+    and so is everything above the mark of `leave_out_oldest`.
 
     Raises:
         InputError: A file is not a picture, or too large.
@@ -59,7 +109,7 @@ def to_question(history: Sequence[ChatMessage]) -> Question:
     messages: list[Message] = []
     images: dict[int, tuple[str, ...]] = {}
     is_turn_over = False
-    for entry in history:
+    for entry in history[_begin(history) :]:
         if is_page_only(entry):
             is_turn_over = True
             continue

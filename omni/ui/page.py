@@ -13,6 +13,7 @@ from omni.ui.chat import build_chat
 from omni.ui.compare import build_compare
 from omni.ui.models import build_models
 from omni.ui.services import Services
+from omni.ui.status import build_status
 
 ExtraTab = tuple[str, Callable[[], None]]
 STATUS_EVERY_S = 2.0
@@ -92,16 +93,22 @@ def build_page(services: Services, extra_tabs: Sequence[ExtraTab] = ()) -> gr.Bl
         with gr.Row(elem_id="top", equal_height=False):
             gr.HTML(header_html(), elem_id="brand")
             status = gr.HTML(status_html(services), elem_id="status")
+            if services.has_login:
+                gr.LoginButton(size="sm", elem_id="login", scale=0, min_width=220)
         with gr.Tabs(elem_id="tabs"):
-            with gr.Tab(text.TAB_CHAT, elem_id="tab-chat"):
+            with gr.Tab(text.TAB_CHAT, elem_id="tab-chat") as chat_tab:
                 chat = build_chat(services)
-            with gr.Tab(text.TAB_COMPARE, elem_id="tab-compare"):
-                build_compare(services)
-            with gr.Tab(text.TAB_MODELS, elem_id="tab-models"):
+            with gr.Tab(text.TAB_COMPARE, elem_id="tab-compare") as compare_tab:
+                build_compare(services, chat.privacy_mode)
+            with gr.Tab(text.TAB_MODELS, elem_id="tab-models") as models_tab:
                 build_models(services)
+            status_tab = gr.Tab(text.TAB_STATUS, elem_id="tab-status")
+            others = [chat_tab, compare_tab, models_tab]
             for name, build in extra_tabs:
-                with gr.Tab(name, elem_id=f"tab-{name.lower()}"):
+                with gr.Tab(name, elem_id=f"tab-{name.lower()}") as extra_tab:
                     build()
+                others.append(extra_tab)
+        build_status(status_tab, others, services)
         gr.HTML(footer_html(services), elem_id="foot")
         timer = gr.Timer(STATUS_EVERY_S, active=services.gateway.is_connected)
         gr.on(

@@ -21,12 +21,17 @@ class Receipt:
     """None when there was none to wait for."""
     actual_cost: ActualCost | None = None
     is_stopped: bool = False
+    total: str = ""
+    """Cost of all answers so far, in words."""
+    is_masked: bool = False
+    """Private values went out as placeholders."""
 
     def to_html(self) -> str:
         """One line of HTML: the chat window turns line ends into breaks."""
         provider = ""
         if self.answer is not None and self.answer.target is not None:
-            provider = f'<span class="via">via {escape(self.answer.target.provider)}</span>'
+            via = self.answer.target.provider + (f" · {self.answer.served_by}" if self.answer.served_by else "")
+            provider = f'<span class="via">via {escape(via)}</span>'
         figures = f'<div class="facts">{self._expected_html()}{self._actual_html()}</div>'
         return (
             f'<div class="receipt"><div class="who"><b>{escape(self.model_id)}</b>{provider}</div>'
@@ -52,8 +57,11 @@ class Receipt:
             return ""
         return (
             f"<span><em>actual</em> {format_cost(self.actual_cost)} · {format_seconds(answer.total_s)}"
-            f" · first word {first} · {format_tokens(answer)}</span>"
+            f" · first word {first} · {format_tokens(answer)}</span>{self._total_html()}"
         )
+
+    def _total_html(self) -> str:
+        return f"<span><em>{text.SO_FAR}</em> {escape(self.total)}</span>" if self.total else ""
 
     def _notes_html(self) -> str:
         notes = []
@@ -68,7 +76,8 @@ class Receipt:
                 notes.append(text.INTERRUPTED.format(error=answer.error))
             elif answer.finish_reason == "length":
                 notes.append(text.TRUNCATED)
-        return "".join(f'<div class="note">{escape(note)}</div>' for note in notes)
+        quiet = f'<div class="because">{escape(text.RESTORED)}</div>' if self.is_masked else ""
+        return quiet + "".join(f'<div class="note">{escape(note)}</div>' for note in notes)
 
 
 def format_cost(cost: ActualCost | None) -> str:
@@ -92,3 +101,8 @@ def no_provider_html(model_id: str, reason: str, expected: Candidate, *, in_spac
     lines = "".join(f"<li>{line}</li>" for line in text.CONNECT_LINES)
     note = f"<p>{text.IN_SPACE}</p>" if in_space else ""
     return f'{receipt}<div class="connect"><p>{text.NO_PROVIDER}</p><ul>{lines}</ul>{note}</div>'
+
+
+def notice_html(*lines: str) -> str:
+    """Lines that stand in the chat instead of an answer."""
+    return f'<div class="receipt">{"".join(f"<div>{escape(line)}</div>" for line in lines)}</div>'

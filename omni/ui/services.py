@@ -43,6 +43,8 @@ class Services:
     references: Callable[[Decision], tuple[ReferenceChoice, ...]] = field(default=lambda _: ())
     """What other routing policies would have done."""
     in_space: bool = False
+    has_login: bool = False
+    """Visitors can log in and spend their own Hugging Face credit."""
     store: "Store | None" = None
     """None = figures are not kept."""
     storage_note: str | None = None

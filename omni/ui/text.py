@@ -1,13 +1,14 @@
 """Every sentence a visitor reads that does not come from a decision, a model card or a server."""
 
 from omni.explain import REASON_WORDS, TASK_WORDS
+from omni.gateway import BreakerState, ErrorKind
 from omni.types import Preset, Safety
 
 TITLE = "Omni — the open router for open models"
 NAME = "Omni"
 PROMISE = "One prompt. The open model that suits it. And the reason why."
 
-TAB_CHAT, TAB_COMPARE, TAB_MODELS = "Chat", "Compare", "Models"
+TAB_CHAT, TAB_COMPARE, TAB_MODELS, TAB_STATUS = "Chat", "Compare", "Models", "Status"
 
 PROMPT_PLACEHOLDER = "Ask anything, in any language …"
 PROMPT_LABEL = "Your prompt"
@@ -33,7 +34,84 @@ PRESETS: tuple[tuple[str, Preset], ...] = (
 )
 PRESET_NAMES: dict[Preset, str] = {value: label for label, value in PRESETS}
 
+CONTINUE, ANOTHER, TRIM = "Continue with the next model", "Try another model", "Leave out the oldest messages"
+ASKED_NOW = "Asked now: {model}."
+DIVIDER = '<div class="divider">Another answer</div>'
+CUT = '<div class="divider">Messages above this line are no longer sent</div>'
+TOO_LONG = (
+    "This conversation ({n} turns) is longer than the window of any model that may answer. "
+    "Shall the oldest messages be left out? They stay on this page and are no longer sent."
+)
+NOBODY_LEFT = "All {n} models that can answer this have been asked."
+CONTINUES = "It answers anew, because {model} broke off."
+ANOTHER_ASKED = "You wanted another answer than that of {model}."
+PLACE = "Number {rank} by score."
+TURNED_DOWN = "You turned {model} down in this conversation."
+OUTGREW = "The conversation has outgrown {model} ({detail}), so it moves to a model with a larger window."
+CANNOT_GO_ON = "The conversation was with {model}, which cannot go on: {detail}."
+SO_FAR = "so far"
+RESTORED = "Private data went out as placeholders and was put back here."
+NOT_JUDGED = "Only answers of this visit can be judged."
+THANKS_UP = "Thank you. It counts for {model} on {task}, a little and for everyone."
+THANKS_DOWN = "Thank you. It counts against {model} on {task}, a little and for everyone."
+THANKS_NOT_LEARNED = "Thank you."
+GUARD_OBJECTED = (
+    "A guard model reads this as a request for help with harm, so no other model was asked. "
+    "If that is a misunderstanding, say what it is for."
+)
+LOG_IN = "Log in with Hugging Face (above) to get answers: they are paid from your own account, with your own token."
+NO_LOCAL = "No model server was found on this machine. Start one, for example Ollama, or choose another way to send."
+
+PRIVACY_LABEL = "How prompts are sent"
+PRIVACY_INFO = "Placeholders such as [EMAIL_1] stand for private data on the way and are put back in the answer."
+PRIVACY_MODES: tuple[tuple[str, str], ...] = (
+    ("As they are", "standard"),
+    ("With placeholders", "anonymise"),
+    ("Only to models on this machine", "local"),
+)
+KINDS: dict[str, tuple[str, str]] = {
+    "email": ("e-mail address", "e-mail addresses"),
+    "phone": ("phone number", "phone numbers"),
+    "card": ("card number", "card numbers"),
+    "iban": ("bank account", "bank accounts"),
+    "national_id": ("identity number", "identity numbers"),
+    "passport": ("passport number", "passport numbers"),
+    "ip_address": ("IP address", "IP addresses"),
+    "address": ("postal address", "postal addresses"),
+    "person": ("name", "names"),
+    "birth_date": ("date of birth", "dates of birth"),
+    "secret": ("key or password", "keys or passwords"),
+}
+OTHER_KIND = ("private detail", "private details")
+SUMMARY_NOTHING = "Privacy: nothing private found · goes to {where}"
+SUMMARY_FOUND = "Privacy: {found} · sent as written to {where}"
+SUMMARY_MASKED = "Privacy: {found} · replaced before going to {where}"
+SUMMARY_LOCAL = "Privacy: stays on this machine"
+STAYS_HERE = "a server on this machine"
+NOWHERE = "nobody"
+FOUND_TITLE, SENT_TITLE, KEPT_TITLE = "Found", "Sent", "Kept"
+FOUND = "{found}."
+FOUND_NOTHING = "No private data was recognised. Rules find forms such as addresses, numbers and keys, not everything."
+FOUND_MASKED = "Each is replaced by a placeholder before it is sent, and put back in the answer."
+FOUND_MASKED_NOTHING = "What is recognised is replaced before it is sent."
+PICTURES_AS_THEY_ARE = "Pictures are sent as they are."
+SENT = "To {model}, at {where}."
+SENT_CHOSEN = "the model that is chosen"
+SENT_THEIRS = "Another one is asked only when that one fails. What happens there follows that provider's own terms."
+SENT_LOCAL = "To a model server on this machine; it does not leave it."
+SENT_NOBODY = "To nobody: no model server is connected. The decision is made on this app's own machine."
+KEPT_FIGURES = "Here: figures only (model, cost, times, kinds of data found). No prompt, no answer."
+KEPT_NONE = "Here: nothing, not even figures."
+KEPT_BROWSER = "Your browser keeps this chat, as you asked."
+KEEP_LABEL = "Keep my chat in this browser"
+KEEP_INFO = "In this browser's own storage only; never on the server."
+FORGET = "Clear what is kept"
+FORGOTTEN = "Cleared. Nothing of your chats is kept in this browser."
+
 OPTIONS = "Options: price, speed, which models"
+ASK_TWICE_LABEL = "Ask a second model when the first is slow"
+ASK_TWICE_INFO = "The first word decides; the other is stopped. It may cost a little more."
+EXTRA_LABEL = "The second may cost at most, in US cents"
 COST_LABEL = "Points of quality I would give up to save $1 per 1,000 answers"
 SPEED_LABEL = "Points of quality I would give up to have the answer 10 s sooner"
 POINTS_INFO = "One point = one more answer in a hundred that is right."
@@ -46,6 +124,7 @@ SERVED_LABEL = "Model on your server"
 SERVED_INFO = "The catalog knows none of your server's models, so the router cannot rank them. Pick one to answer."
 
 WHY_TITLE = "Why this model"
+NOBODY_TITLE = "No model was asked"
 WHY_EMPTY = (
     "Every decision is laid open here: what was read from the prompt, the score of each candidate taken apart, "
     "and why the others were left out."
@@ -54,7 +133,8 @@ READ_TITLE = "What was read from the prompt"
 TAB_CANDIDATES, TAB_PICTURE, TAB_EXCLUDED, TAB_WHAT_IF = "Candidates", "Picture", "Left out", "What if"
 CANDIDATES_NOTE = (
     "Score = quality + cost + time + doubt, in points. Quality is the expected share of good answers in a hundred "
-    "(± standard error); the other three are what your weights turn cost, time and uncertainty into."
+    "(± standard error); the other three are what your weights turn cost, time and uncertainty into. Further columns "
+    "appear where they matter: failures seen lately, the cost of a switch within a conversation, safety scores."
 )
 PICTURE_TITLE = "Points given up by each candidate (the shortest bar wins)"
 PICTURE_NOTE = (
@@ -98,10 +178,17 @@ NOT_FROM_PAGE = (
 TOO_LARGE_PICTURE = "The picture {name!r} has {size_mb:.0f} MB; 8 MB at most. Send a smaller one."
 NOT_A_PICTURE = "{name!r} is not a picture that models read; send PNG, JPEG, WebP or GIF."
 
-COMPARE_INTRO = "One prompt, two answers, side by side. Pick the router with a preset, or any model."
+COMPARE_INTRO = "One prompt, two answers, side by side. Pick the router with a preset, or any model; then vote."
 COMPARE_LEFT, COMPARE_RIGHT = "Left", "Right"
 COMPARE_RUN, STOP = "Compare", "Stop"
 COMPARE_PLACEHOLDER = "A prompt for both"
+VOTES: tuple[tuple[str, str, float], ...] = (
+    ("left", "Left is better", 1.0),
+    ("tie", "A tie", 0.5),
+    ("right", "Right is better", 0.0),
+)
+THANKS_VOTE = "Thank you. Your vote counts for both models, a little and for everyone."
+NOT_LOCAL = "{model} is not on this machine, and prompts may only go to models that are. Pick another, or see Privacy."
 COMPARE_EMPTY = "The answer appears here."
 COMPARE_NO_PROVIDER = "No model server is connected: these are the expected figures, without answers."
 ROUTER_CHOICE = "Router · {preset}"
@@ -125,6 +212,52 @@ CREDITS = (
     "Benchmarks and speeds include figures by Artificial Analysis (artificialanalysis.ai) and LMArena (CC-BY-4.0)."
 )
 
+STATUS_INTRO = "The model servers at this moment, and how each model that was asked did lately."
+STATUS_EMPTY = (
+    "No model server is connected, so there is nothing to watch. Omni looks for servers on this machine by itself; "
+    "to name one, restart with:"
+)
+STATUS_MODELS = "Models that were asked"
+STATUS_NO_MODELS = "No model was asked since the start."
+STATUS_NOTE = (
+    "Shares and times forget: recent answers count most. An error lowers how available a model is, never its quality. "
+    "A server that fails again and again is left alone and then tried with single requests. Now = requests under way; "
+    "empty = not known yet."
+)
+BREAKER_STATES: dict[BreakerState, str] = {
+    BreakerState.CLOSED: "in use",
+    BreakerState.OPEN: "left alone",
+    BreakerState.HALF_OPEN: "on trial",
+}
+STATE_ACCOUNT, STATE_PAUSED, STATE_UNKNOWN = "account problem", "paused", "not heard from"
+MARK_LOCAL, MARK_FOUND = "on this machine", "found by itself"
+FIGURE_SUCCESS, FIGURE_FIRST, FIGURE_FIRST_95 = "answered lately", "first word, typically", "first word, 95 % within"
+FIGURE_SPEED, FIGURE_IN_FLIGHT, FIGURE_ASKED = "speed", "under way", "asked"
+NEEDS_LOGIN = "Serves visitors who are logged in, from their own account."
+ACCOUNT_PROBLEM = "The account, not the models: {problem}"
+NEXT_PROBE = "Left alone for now; the next try is due in {when}."
+NEXT_PROBE_NOW = "The next request is a trial."
+ERRORS = "Errors so far: {errors}."
+LAST_ERROR = "Last: {error}"
+LISTING_ASKING = "Has not yet said which models it serves."
+LISTING_UNKNOWN = "Does not say which models it serves, so every model is tried by its name. {error}"
+LISTING_OLD = "{n} models of the catalog, by an earlier list. {error}"
+LISTING_LISTED = "{n} models of the catalog."
+LISTING_MORE = " {n} more names that the catalog does not know."
+TAKEN_TITLE, TAKEN_FOR = "{n} names were recognised by family and size", "is taken for"
+ERROR_KINDS: dict[ErrorKind, tuple[str, str]] = {
+    ErrorKind.CONNECTION: ("lost connection", "lost connections"),
+    ErrorKind.TIMEOUT: ("time-out", "time-outs"),
+    ErrorKind.SERVER: ("server error", "server errors"),
+    ErrorKind.BROKEN: ("broken answer", "broken answers"),
+    ErrorKind.NOT_SERVED: ("model not served", "models not served"),
+    ErrorKind.REFUSED: ("request refused", "requests refused"),
+    ErrorKind.RATE_LIMITED: ("pause asked for", "pauses asked for"),
+    ErrorKind.ACCOUNT: ("account problem", "account problems"),
+    ErrorKind.OUTRUN: ("outrun by a second start", "outrun by a second start"),
+    ErrorKind.OTHER: ("other error", "other errors"),
+}
+
 STATUS_NONE = "No model server connected · decisions only"
 STATUS_ASKING = "Asking {provider} which models it serves …"
 STATUS_OK = "{provider} · {n} catalog models ready"
@@ -140,7 +273,15 @@ SAFETY: dict[Safety, str] = {
     Safety.SENSITIVE: "sensitive: health, law, money or self-harm",
     Safety.HARMFUL: "may cause harm",
 }
-PARTS = {"quality": "quality", "cost": "cost", "latency": "time", "evidence": "doubt"}
+PARTS = {
+    "quality": "quality",
+    "cost": "cost",
+    "latency": "time",
+    "evidence": "doubt",
+    "availability": "failures",
+    "switch": "switch",
+    "policy": "safety",
+}
 LANGUAGES = {
     "ar": "Arabic", "bn": "Bengali", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English",
     "es": "Spanish", "fa": "Persian", "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi",

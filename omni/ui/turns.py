@@ -2,16 +2,26 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
+from omni.conditions import Conditions
 from omni.errors import StoreError
-from omni.gateway import Answer, AnswerStatus, Question, actual_cost
-from omni.types import Candidate, Decision, Explanation, ModelCard, Preferences
+from omni.gateway import ActualCost, Answer, AnswerStatus, Question
+from omni.gateway.providers import Credential
+from omni.policy import PRESETS
+from omni.sessions import Session, put_rejected_last, stick
+from omni.types import Candidate, Conversation, Decision, Explanation, ModelCard, Preferences, Reason
 from omni.ui import text
 from omni.ui.receipts import Receipt
 from omni.ui.services import Services
 
 logger = logging.getLogger(__name__)
+
+
+PrivacyMode = Literal["standard", "anonymise", "local"]
+Cause = Literal["prompt", "continue", "another"]
+"""Why a model is asked: a new prompt, one whose answer broke off, or the wish for another model's answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,22 +33,48 @@ class Turn:
     explanation: Explanation | None = None
     direct_name: str | None = None
     """A served name that the visitor chose by hand because the catalog does not know it."""
+    privacy: PrivacyMode = "standard"
+    max_extra_usd: float | None = None
+    """What a second start beside a slow first one may cost; None = no second start."""
+    cause: Cause = "prompt"
+    tried: tuple[str, ...] = ()
+    """Models that began an answer to this question, in order."""
+    rejected: tuple[str, ...] = ()
+    """Models that the person turned down in this conversation: asked last."""
+    notes: tuple[str, ...] = ()
+    """What else the panel says of the choice."""
+    is_over: bool = False
+    """Nobody is asked: the chat says why."""
 
     @property
     def model_ids(self) -> tuple[str, ...]:
         """What to ask, in order."""
         if self.direct_name:
             return (self.direct_name,)
-        return self.decision.scores.model_ids if self.decision else ()
+        ranked = self.decision.scores.model_ids if self.decision else ()
+        ordered = put_rejected_last(Session(rejected=self.rejected), ranked)
+        return tuple(model_id for model_id in ordered if model_id not in self.tried)
 
 
-async def decide(question: Question, preferences: Preferences, services: Services) -> Turn:
+async def decide(
+    question: Question,
+    preferences: Preferences,
+    services: Services,
+    *,
+    session: Session | None = None,
+    credential: Credential | None = None,
+) -> Turn:
     """Routes a question and keeps the decision's figures where a store is open.
+
+    Args:
+        session: where the conversation has been; None = a new start.
+        credential: the visitor's own token: it opens providers that serve nobody without one.
 
     Raises:
         OmniError: Nothing to read, or no model is left.
     """
-    conditions = services.gateway.conditions()
+    session = session or Session()
+    conditions = conditions_for(question.conversation, preferences, session, services, credential)
     decision = services.router.route(question.conversation, preferences, conditions=conditions)
     explanation = services.explain(decision, services.catalog)
     if services.store is not None:
@@ -46,7 +82,44 @@ async def decide(question: Question, preferences: Preferences, services: Service
             await asyncio.to_thread(services.store.save_decision, decision)
         except StoreError as error:
             logger.warning("a decision's figures were not kept: %s", error)
-    return Turn(question=question, decision=decision, explanation=explanation)
+    turn = Turn(
+        question=question,
+        decision=decision,
+        explanation=explanation,
+        rejected=session.rejected,
+        notes=move_notes(session, decision),
+    )
+    first = decision.chosen.model_id
+    if turn.model_ids[0] == first:
+        return turn
+    note = f"{text.ASKED_NOW.format(model=turn.model_ids[0])} {text.TURNED_DOWN.format(model=first)}"
+    return replace(turn, notes=(note, *turn.notes))
+
+
+def conditions_for(
+    conversation: Conversation,
+    preferences: Preferences,
+    session: Session,
+    services: Services,
+    credential: Credential | None = None,
+) -> Conditions:
+    """What the decision should know beside the question: servers, votes, and the model the conversation is with."""
+    weights = preferences.weights or PRESETS[preferences.preset]
+    card = find_card(services, session.model_id) if session.model_id else None
+    return replace(
+        services.gateway.conditions(credential=credential),
+        residuals=services.feedback.residuals() if services.feedback is not None else {},
+        sticky=stick(session, conversation, weights, card),
+    )
+
+
+def move_notes(session: Session, decision: Decision) -> tuple[str, ...]:
+    """Why the conversation cannot go on with its model, where that is so."""
+    gone = next((each for each in decision.excluded if each.model_id == session.model_id), None)
+    if gone is None or decision.chosen.model_id == gone.model_id:
+        return ()
+    form = text.OUTGREW if gone.reason is Reason.CONTEXT_WINDOW else text.CANNOT_GO_ON
+    return (form.format(model=gone.model_id, detail=gone.detail),)
 
 
 async def save_answer(turn: Turn, answer: Answer, services: Services) -> None:
@@ -55,8 +128,7 @@ async def save_answer(turn: Turn, answer: Answer, services: Services) -> None:
         return
     from omni.store import AnswerRecord
 
-    usage = answer.usage
-    cost = actual_cost(find_card(services, answer.target.model_id), usage)
+    usage, cost = answer.usage, actual_cost_of(answer, services)
     record = AnswerRecord(
         decision_id=turn.decision.decision_id,
         model_id=answer.target.model_id,
@@ -73,6 +145,12 @@ async def save_answer(turn: Turn, answer: Answer, services: Services) -> None:
         await asyncio.to_thread(services.store.save_answer, record)
     except StoreError as error:
         logger.warning("an answer's figures were not kept: %s", error)
+
+
+def actual_cost_of(answer: Answer, services: Services) -> ActualCost | None:
+    """What an answer cost; None while that is not known."""
+    card = find_card(services, answer.target.model_id) if answer.target is not None else None
+    return services.gateway.cost(answer, card)
 
 
 def find_card(services: Services, model_id: str) -> ModelCard | None:
@@ -93,7 +171,7 @@ def build_receipt(turn: Turn, answer: Answer | None, services: Services, *, mode
         model_id = answer.target.model_id
     model_id = model_id or (turn.model_ids[0] if turn.model_ids else "")
     reason = text.DIRECT if turn.direct_name else short_reason(turn, model_id)
-    cost = actual_cost(find_card(services, model_id), answer.usage) if answer else None
+    cost = actual_cost_of(answer, services) if answer else None
     expected = find_candidate(turn.decision, model_id)
     return Receipt(model_id=model_id, reason=reason, expected=expected, answer=answer, actual_cost=cost)
 
@@ -102,7 +180,12 @@ def short_reason(turn: Turn, model_id: str) -> str:
     """One line on why this model answers."""
     if turn.explanation is None or turn.decision is None:
         return ""
+    if turn.cause != "prompt" and turn.tried:
+        form = text.CONTINUES if turn.cause == "continue" else text.ANOTHER_ASKED
+        return form.format(model=turn.tried[-1])
     if model_id == turn.decision.chosen.model_id:
         return turn.explanation.headline
     candidate = find_candidate(turn.decision, model_id)
-    return f"Number {candidate.rank} by score." if candidate else ""
+    place = text.PLACE.format(rank=candidate.rank) if candidate else ""
+    first = turn.decision.chosen.model_id
+    return f"{place} {text.TURNED_DOWN.format(model=first)}" if first in turn.rejected else place

@@ -16,6 +16,8 @@ MAX_NAMES_SHOWN = 60
 MIN_SHARE_SHOWN = 0.05
 MAX_TASKS_SHOWN = 5
 PART_ORDER = ("quality", "cost", "latency", "evidence")
+STATE_PARTS = ("availability", "switch", "policy")
+"""Parts that most decisions do not have: a column each where they matter."""
 CANDIDATE_COLUMNS = (
     "#",
     "Model",
@@ -29,8 +31,9 @@ CANDIDATE_COLUMNS = (
 
 
 def candidate_table(decision: Decision) -> pd.DataFrame:
-    """One row a candidate by rank. Score = quality + cost + time + doubt, in points; USD per 1,000 such answers."""
+    """One row a candidate by rank. Score = the sum of its parts, in points; USD per 1,000 such answers."""
     scores = decision.scores
+    state = [part for part in STATE_PARTS if part in scores.parts and np.any(scores.parts[part])]
     utility = np.sum(list(scores.parts.values()), axis=0)
     columns = [
         list(range(1, len(scores.model_ids) + 1)),
@@ -42,7 +45,8 @@ def candidate_table(decision: Decision) -> pd.DataFrame:
         (1000 * scores.cost_usd).round(3),
         scores.latency_s.round(1),
     ]
-    return pd.DataFrame(dict(zip(CANDIDATE_COLUMNS, columns, strict=True)))
+    table = dict(zip(CANDIDATE_COLUMNS, columns, strict=True))
+    return pd.DataFrame(table | {text.PARTS[part].capitalize(): (100 * scores.parts[part]).round(2) for part in state})
 
 
 def empty_candidate_table() -> pd.DataFrame:
@@ -50,8 +54,10 @@ def empty_candidate_table() -> pd.DataFrame:
     return pd.DataFrame({name: [] for name in CANDIDATE_COLUMNS})
 
 
-def why_html(decision: Decision, explanation: Explanation) -> str:
-    """Why the chosen model won, in plain words, with its expected figures."""
+def why_html(decision: Decision, explanation: Explanation, notes: Sequence[str] = ()) -> str:
+    """Why the chosen model won, in plain words, with its expected figures. `notes` come before the reasons."""
+    if decision.action == "refuse":
+        return refusal_html(decision)
     chosen = decision.chosen
     figures = [
         ("good answer", format_quality(chosen.quality, chosen.quality_se, small=True)),
@@ -64,7 +70,7 @@ def why_html(decision: Decision, explanation: Explanation) -> str:
         f'<h3 class="model" id="chosen-model">{escape(chosen.model_id)}</h3>',
         f'<p class="lead">{escape(explanation.headline)}</p>',
         f'<div class="tiles">{tiles}</div>',
-        _list(explanation.reasons),
+        _list([*notes, *explanation.reasons]),
     ]
     if explanation.runner_up:
         parts.append(f"<p>{escape(explanation.runner_up)}</p>")
@@ -74,6 +80,15 @@ def why_html(decision: Decision, explanation: Explanation) -> str:
     if explanation.sources:
         parts.append(_fold(text.SOURCES_TITLE, _list(explanation.sources)))
     return f'<section class="card" aria-label="{text.WHY_TITLE}">{"".join(parts)}</section>'
+
+
+def refusal_html(decision: Decision) -> str:
+    """That no model was asked, and the rules that say so."""
+    rules = _list([rule.sentence for rule in decision.rules])
+    return (
+        f'<section class="card" aria-label="{text.WHY_TITLE}"><p class="eyebrow">{text.NOBODY_TITLE}</p>'
+        f'<p class="lead">{escape(decision.message or "")}</p>{rules}</section>'
+    )
 
 
 def empty_why_html() -> str:

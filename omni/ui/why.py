@@ -55,7 +55,7 @@ async def on_show(turn: Turn, *, services: Services) -> WhyUpdate:
         hidden = gr.update(visible=False)
         return WhyUpdate(empty_why_html(), hidden, hidden, empty, contributions_figure(None), "", text.WHAT_IF_EMPTY)
     return WhyUpdate(
-        why=why_html(decision, explanation),
+        why=why_html(decision, explanation, turn.notes),
         reading=gr.update(value=reading_html(decision.profile), visible=True),
         details=gr.update(visible=True),
         candidates=candidate_table(decision),

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from omni.policy import PRESETS
 from omni.types import Preferences, Preset, Weights
+from omni.ui.turns import PrivacyMode
 
 USD_PER_ANSWER_OF_SLIDER = 0.001
 """The cost slider is per $1 saved on 1,000 answers."""
@@ -20,6 +21,15 @@ class Wishes(NamedTuple):
     allow: str | None
     deny: str | None
     """Globs separated by commas; an untouched field is None."""
+    asks_twice: bool = False
+    extra_cents: float | None = None
+    """What a second start beside a slow first one may cost."""
+    privacy: PrivacyMode = "standard"
+
+    @property
+    def max_extra_usd(self) -> float | None:
+        """None = no second start."""
+        return (self.extra_cents or 0.0) / 100 if self.asks_twice else None
 
     def to_preferences(self) -> Preferences:
         """Preferences for the router; sliders left at their preset's values count as the preset's own weights."""
@@ -31,6 +41,7 @@ class Wishes(NamedTuple):
             quality_per_s=self.speed_points / 100 / SECONDS_OF_SLIDER,
             z=weights.z,
             z_dearer=weights.z_dearer,
+            quality_per_failure=weights.quality_per_failure,
         )
         return Preferences(
             preset=self.preset,
@@ -38,6 +49,7 @@ class Wishes(NamedTuple):
             max_cost_usd=self.max_cost_cents / 100 if self.max_cost_cents else None,
             allow=_globs(self.allow),
             deny=_globs(self.deny),
+            local_only=self.privacy == "local",
         )
 
 

@@ -27,9 +27,11 @@ from omni.types import (
     Structure,
     Task,
 )
+from omni.ui.door import Caller
 from omni.ui.services import Services
 from tests.omni.cards import benchmark_score, model_card, prompt_profile
 
+CALLER = Caller(visitor="someone")
 MODEL_IDS = ("org/Alpha-70B", "org/Beta-8B", "org/Gamma-3B")
 
 
@@ -148,12 +150,15 @@ class FakeServer:
         Chunk(usage=Usage(input_tokens=10, output_tokens=20), finish_reason="stop"),
     )
     asked: list[tuple[str, Question]] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    """Visitors' own tokens, as they came."""
 
     async def list_models(self) -> tuple[str, ...]:
         return self.names
 
-    async def stream(self, served_name: str, question: Question) -> AsyncIterator[Chunk]:
+    async def stream(self, served_name: str, question: Question, api_key: str | None = None) -> AsyncIterator[Chunk]:
         self.asked.append((served_name, question))
+        self.keys.append(api_key)
         for chunk in self.chunks:
             await asyncio.sleep(0)
             yield chunk

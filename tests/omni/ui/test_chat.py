@@ -12,12 +12,15 @@ from omni.errors import InputError, NoModelAvailable, StoreError
 from omni.gateway import Chunk, Question
 from omni.types import Decision
 from omni.ui import text
-from omni.ui.chat import AnswerUpdate, SendUpdate, on_answer, on_clear, on_preset, on_retry, on_send, on_stop
+from omni.ui.answering import AnswerUpdate, on_answer, on_clear, on_stop
 from omni.ui.history import page_message
+from omni.ui.options import on_preset
+from omni.ui.sending import SendUpdate, on_retry, on_send
 from omni.ui.services import Services
 from omni.ui.turns import Turn
+from omni.ui.visits import Visit
 from omni.ui.wishes import Wishes, slider_points
-from tests.omni.ui.builders import MODEL_IDS, FakeRouter, FakeServer, fake_services
+from tests.omni.ui.builders import CALLER, MODEL_IDS, FakeRouter, FakeServer, fake_services
 
 WISHES = Wishes("balanced", *slider_points("balanced"), None, None, None)
 
@@ -29,12 +32,14 @@ def _connected(*servers: FakeServer) -> Services:
 
 
 def _send(services: Services, prompt: str = "What is 6 x 7?", wishes: Wishes = WISHES, served: str = "") -> SendUpdate:
-    return asyncio.run(on_send({"text": prompt, "files": []}, [], served, *wishes, services=services))
+    message = {"text": prompt, "files": []}
+    return asyncio.run(on_send(message, [], Visit(), served, *wishes, caller=CALLER, services=services))
 
 
 def _answer(services: Services, sent: SendUpdate) -> list[AnswerUpdate]:
     async def collect() -> list[AnswerUpdate]:
-        return [update async for update in on_answer(sent.chatbot, sent.turn, services=services)]
+        stream = on_answer(sent.chatbot, sent.turn, sent.visit, caller=CALLER, services=services)
+        return [update async for update in stream]
 
     return asyncio.run(collect())
 
@@ -121,12 +126,14 @@ def test_stop_keeps_the_text_and_says_so() -> None:
     history = [
         *sent.chatbot,
         {"role": "assistant", "content": "Forty"},
-        page_message("receipt", "<div></div>", log=MODEL_IDS[0]),
+        page_message("receipt", "<div></div>", log=f"1 {MODEL_IDS[0]}"),
     ]
-    stopped = asyncio.run(on_stop(history, sent.turn, services=services))
+    stopped = asyncio.run(on_stop(history, sent.turn, sent.visit, services=services))
     assert _texts(stopped.chatbot)[-2] == "Forty"
     assert text.STOPPED in _texts(stopped.chatbot)[-1]
     assert stopped.prompt["interactive"] is True
+    assert stopped.visit.session.model_id == MODEL_IDS[0]
+    assert stopped.visit.n_unpriced == 1
 
 
 def test_retry_asks_the_same_prompt_again() -> None:
@@ -134,13 +141,13 @@ def test_retry_asks_the_same_prompt_again() -> None:
     services = _connected()
     history = _answer(services, _send(services))[-1].chatbot
     data = gr.RetryData(None, {"index": 0, "value": ""})
-    again = asyncio.run(on_retry(data, history, "", *WISHES, services=services))
+    again = asyncio.run(on_retry(data, history, Visit(), "", *WISHES, caller=CALLER, services=services))
     assert _texts(again.chatbot) == ["What is 6 x 7?"]
 
 
 def test_clear_starts_over() -> None:
     """No message and no decision are left."""
-    cleared = asyncio.run(on_clear())
+    cleared = asyncio.run(on_clear(Visit()))
     assert (cleared.chatbot, cleared.turn) == ([], Turn())
 
 
@@ -183,7 +190,8 @@ def test_the_whole_conversation_goes_to_the_model() -> None:
     server = FakeServer(chunks=(Chunk(text="Forty-two."), Chunk(finish_reason="stop")))
     services = _connected(server)
     history = _answer(services, _send(services))[-1].chatbot
-    sent = asyncio.run(on_send({"text": "And 7 x 7?", "files": []}, history, "", *WISHES, services=services))
+    message = {"text": "And 7 x 7?", "files": []}
+    sent = asyncio.run(on_send(message, history, Visit(), "", *WISHES, caller=CALLER, services=services))
     _answer(services, sent)
     question: Question = server.asked[1][1]
     said = [(message.role, message.text) for message in question.conversation.messages]
@@ -194,8 +202,10 @@ def test_other_errors_are_not_hidden_from_the_boundary() -> None:
     """A broken stream that is not a provider's error reaches the boundary, which shows one plain sentence."""
 
     class BrokenServer(FakeServer):
-        async def stream(self, served_name: str, question: Question) -> AsyncIterator[Chunk]:
-            raise RuntimeError(f"{served_name} {question}")
+        async def stream(
+            self, served_name: str, question: Question, api_key: str | None = None
+        ) -> AsyncIterator[Chunk]:
+            raise RuntimeError(f"{served_name} {question} {api_key}")
             yield Chunk()
 
     services = _connected(BrokenServer())

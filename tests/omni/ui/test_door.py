@@ -8,7 +8,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from omni.ui import text
-from omni.ui.door import LIFE_S, Door, cookie_name, is_same_origin, read_pass
+from omni.ui.door import LIFE_S, Door, cookie_name, is_same_origin, name_of, read_pass
 
 SECRET = b"s" * 32
 
@@ -59,21 +59,20 @@ def test_ports_of_a_host_have_passes_of_their_own() -> None:
 
 
 def test_a_visitor_is_an_account_or_an_address() -> None:
-    """The mark is stable, different for others, and holds neither."""
-    door = Door(secret=SECRET)
-    assert door.visitor(_request("10.0.0.1")) == door.visitor(_request("10.0.0.1"))
-    assert door.visitor(_request("10.0.0.1")) != door.visitor(_request("10.0.0.2"))
-    assert door.visitor(_request("10.0.0.1"), "jo") == door.visitor(_request("10.0.0.2"), "jo")
-    assert "jo" not in door.visitor(_request(), "jo")
+    """Another account or address is another visitor; the mark tells neither."""
+    assert name_of(_request("10.0.0.1")) == name_of(_request("10.0.0.1")) != name_of(_request("10.0.0.2"))
+    assert name_of(_request("10.0.0.1"), "jo") == name_of(_request("10.0.0.2"), "jo") != name_of(_request("10.0.0.1"))
+    mark = Door(secret=SECRET).mark(name_of(_request(), "jo"))
+    assert "jo" not in mark
+    assert mark == Door(secret=SECRET).mark("account jo")
 
 
 def test_in_a_space_an_address_that_the_visitor_made_up_does_not_count() -> None:
     """The proxy appends the real one at the right; private ones are the proxies themselves."""
-    door = Door(secret=SECRET)
     honest = _request("10.0.0.9", **{"x-forwarded-for": "8.8.8.8, 10.1.2.3"})
     liar = _request("10.0.0.9", **{"x-forwarded-for": "1.1.1.1, 8.8.8.8, 10.1.2.3"})
-    assert door.visitor(honest, in_space=True) == door.visitor(liar, in_space=True)
-    assert door.visitor(honest, in_space=True) != door.visitor(honest)
+    assert name_of(honest, in_space=True) == name_of(liar, in_space=True) == "address 8.8.8.8"
+    assert name_of(honest) == "address 10.0.0.9"
 
 
 def _function_ids(client: httpx.Client) -> dict[str, int]:

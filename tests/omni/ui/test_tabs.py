@@ -3,25 +3,31 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pytest
 
 from omni.errors import InputError, ProviderError
-from omni.gateway import Question
+from omni.gateway import Provider, Question
+from omni.learning import FeedbackBoard
 from omni.references import ReferenceChoice
+from omni.store import open_store
 from omni.types import Conversation
 from omni.ui import build_page, text
+from omni.ui.answering import AnswerUpdate
 from omni.ui.boundary import bind
-from omni.ui.compare import CompareUpdate, on_compare, side_choices
+from omni.ui.compare import CompareUpdate, VoteUpdate, on_compare, on_vote, side_choices
+from omni.ui.judging import LikeUpdate
 from omni.ui.models import on_filter, on_select
 from omni.ui.page import ExtraTab, footer_html, on_status, status_html
+from omni.ui.sending import SendUpdate
 from omni.ui.services import Services
 from omni.ui.theme import build_theme
 from omni.ui.turns import Turn
 from omni.ui.why import WhyUpdate, on_show, on_what_if, on_why_not
-from tests.omni.ui.builders import MODEL_IDS, FakeServer, a_decision, an_explanation, fake_services
+from tests.omni.ui.builders import CALLER, MODEL_IDS, FakeServer, a_decision, an_explanation, fake_services
 
 DECISION = a_decision()
 TURN = Turn(
@@ -48,7 +54,8 @@ def _build(services: Services, extra_tabs: Sequence[ExtraTab] = ()) -> gr.Blocks
 
 def _compare(services: Services, left: str, right: str, prompt: str = "Hi") -> CompareUpdate:
     async def last() -> CompareUpdate:
-        return [update async for update in on_compare(prompt, left, right, services=services)][-1]
+        stream = on_compare(prompt, left, right, "standard", caller=CALLER, services=services)
+        return [update async for update in stream][-1]
 
     return asyncio.run(last())
 
@@ -192,12 +199,13 @@ def test_the_page_builds_and_every_output_is_wired() -> None:
     page = _build(fake_services(), [("Extra", lambda: opened.append("Extra"))])
     assert opened == ["Extra"]
     widths: dict[str, int] = {"on_show": len(WhyUpdate._fields), "on_compare": len(CompareUpdate._fields)}
+    widths |= {"on_vote": len(VoteUpdate._fields), "on_like": len(LikeUpdate._fields), "on_open": 4}
     names: dict[str, Any] = {}
     for listener in page.fns.values():
         names.setdefault(listener.name, len(listener.outputs))
     assert {name: names[name] for name in widths} == widths
-    assert names["on_send"] == names["on_retry"] == 3
-    assert names["on_answer"] == names["on_stop"] == 2
+    assert {names[name] for name in ("on_send", "on_retry", "on_trim", "on_another")} == {len(SendUpdate._fields)}
+    assert names["on_answer"] == names["on_stop"] == len(AnswerUpdate._fields)
 
 
 def test_no_listener_is_a_public_endpoint() -> None:
@@ -209,3 +217,39 @@ def test_no_listener_is_a_public_endpoint() -> None:
 def test_the_theme_loads_nothing_from_outside() -> None:
     """Fonts come with gradio."""
     assert build_theme()._stylesheets == []
+
+
+def test_a_vote_counts_for_both_models_once(tmp_path: Path) -> None:
+    """Kept with the other model and the lengths; a second press does nothing."""
+    board = FeedbackBoard()
+    with open_store(tmp_path / "votes.duckdb") as store:
+        services = replace(_connected(FakeServer()), store=store, feedback=board)
+        update = _compare(services, "router:balanced", MODEL_IDS[1])
+        assert update.votes["visible"] is True
+        voted = asyncio.run(on_vote(update.pair, value=1.0, caller=CALLER, services=services))
+        assert text.THANKS_VOTE in voted.note
+        assert voted.pair is None
+        asyncio.run(on_vote(voted.pair, value=0.0, caller=CALLER, services=services))
+        rows = store.read("SELECT kind, model_id, other_model_id, value FROM feedback").values.tolist()
+    assert rows == [["vote", MODEL_IDS[0], MODEL_IDS[1], 1.0]]
+    assert board.n_voices() == 2
+
+
+def test_one_model_on_both_sides_is_nothing_to_vote_on() -> None:
+    """The buttons stay hidden."""
+    assert _compare(_connected(FakeServer()), MODEL_IDS[1], MODEL_IDS[1]).votes["visible"] is False
+
+
+def test_a_comparison_keeps_to_the_visitors_choice_of_privacy() -> None:
+    """A model elsewhere is not asked when prompts may only go to models on this machine."""
+    server = FakeServer(provider=Provider(name="far", base_url="http://models.example/v1"))
+
+    services = _connected(server)
+
+    async def ask() -> None:
+        async for _ in on_compare("Hi", *MODEL_IDS[:2], "local", caller=CALLER, services=services):
+            pass
+
+    with pytest.raises(InputError, match="not on this machine"):
+        asyncio.run(ask())
+    assert server.asked == []
