@@ -11,7 +11,7 @@ from omni.catalog import Catalog, load_catalog
 from omni.quality.abilities import AbilityTable, build_abilities
 from omni.quality.lineage import describe_models
 from omni.quality.transfer import shipped_transfer
-from omni.quality.unlabelled import RISK, UnlabelledPool, build_unlabelled, gather
+from omni.quality.unlabelled import UnlabelledPool, build_unlabelled, gather
 
 if TYPE_CHECKING:
     from omni.quality.pool import Pool
@@ -57,10 +57,10 @@ class UnlabelledPredictor:
     params: dict[str, Any] = field(default_factory=dict)
 
     def predict(self, prompts: Prompts) -> Prediction:
-        """The expectations, with a share of the standard error as penalty for models hardly known."""
+        """The expectations; the penalty leaves what to choose by, which takes off for models hardly known."""
         expected = self.pool.predict(prompts.features, prompts.input_tokens)
         cost = _dearest_for_unknown(expected.cost_usd) if self.has_cost else None
-        return Prediction(quality=expected.quality, cost_usd=cost, penalty=RISK * expected.quality_se)
+        return Prediction(quality=expected.quality, cost_usd=cost, penalty=expected.quality - expected.worth)
 
 
 def fit_omni_zero(fit: FitData) -> UnlabelledPredictor:

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from omni.quality.abilities import TASKS, AbilityTable
+from omni.quality.boards import board_observations
 from omni.quality.kriging import ABILITY, LENGTH, N_SKILLS, Belief, Expected, Observed, condition, krige
 from omni.quality.lineage import ModelFacts, describe_models
+from omni.quality.outcomes import learn
 from omni.quality.transfer import LABELS, TARGETS, SourceFacts, Transfer, make_design
 from omni.types import ModelCard, Task
 
@@ -27,8 +29,9 @@ SKILL_TRUST = 0.5
 LENGTH_TRUST = 1.0
 RISK = 0.5
 """Standard errors of a model's ability that are taken off its quality."""
-LABEL_TRUST = 0.6
-"""Share of what a few outcomes say of differences between models that is believed: the pick is the luckiest of many."""
+SOURCE_LEVEL_VAR = 1.1
+"""Of the level of a source never seen, logits²: so far the recordings, and others kept for development, lie apart from
+what their models' strength and the others' level say of them. Nothing read off their prompts foretells it."""
 USUAL_TOKENS = 300.0
 DIFFICULTY_RIDGE, LENGTH_RIDGE = 0.1, 0.01
 SKILL_RIDGE = 0.05
@@ -59,9 +62,11 @@ class Forecast:
     """(n_prompts, n_models) each."""
 
     quality: np.ndarray
-    """0..1, risk not taken off."""
+    """0..1, mean over what the levels of the source and of the model may be."""
     quality_se: np.ndarray
-    """Of a model's level, 0..1."""
+    """Of a model's level against the pool's, 0..1."""
+    worth: np.ndarray
+    """What to choose by: quality at the likeliest level, a share of the standard error taken off."""
     cost_usd: np.ndarray
     """NaN = unknown price."""
 
@@ -80,12 +85,14 @@ class UnlabelledPool:
     usual_shares: np.ndarray
     level: np.ndarray
     """(m,) logits of a usual prompt."""
+    tilt: np.ndarray
+    """(m, N_SKILLS) logits gained with the share of each skill above the usual one, as far as it is believed."""
     log_tokens: np.ndarray
     """(m,) log of the output tokens on a usual prompt."""
     log_cost: np.ndarray
     """(m,) logarithm of the cost seen over the cost expected, as far as it is believed; 0 without outcomes."""
     level_covariance: np.ndarray
-    """(m, m) of `level`, what a model does in this pool alone included."""
+    """(m, m) of `level`, what a model does in this pool alone and what all share included."""
     price_in_usd_per_mtok: np.ndarray
     price_out_usd_per_mtok: np.ndarray
 
@@ -99,16 +106,18 @@ class UnlabelledPool:
         """Expected quality and cost; `input_tokens` (n,), NaN = unknown."""
         design = make_design(features, input_tokens, self.n_embedding)
         apart = design - self.usual
-        tilt = (self.heads.shares(design) - self.usual_shares) @ self.ability.mean.T
-        tilt -= tilt.mean(axis=1, keepdims=True)
-        logit = self.level + SKILL_TRUST * tilt - (apart @ self.heads.difficulty)[:, None]
-        quality = 1.0 / (1.0 + np.exp(-logit))
+        logit = self._logits(self.heads.shares(design), apart)
+        likeliest = 1.0 / (1.0 + np.exp(-logit))
+        # The mean of a logistic over a normal error of its argument, to about 0.02 (MacKay 1992).
+        flatter = 1.0 / np.sqrt(1.0 + np.pi / 8.0 * np.diag(self.level_covariance))
+        error = self.level_se * likeliest * (1.0 - likeliest)
         tokens = np.exp(self.log_tokens + LENGTH_TRUST * (apart @ self.heads.length)[:, None])
         known = np.where(np.isfinite(input_tokens), input_tokens, USUAL_TOKENS)
         cost = known[:, None] * self.price_in_usd_per_mtok + tokens * self.price_out_usd_per_mtok
         return Forecast(
-            quality=quality,
-            quality_se=self.level_se * quality * (1.0 - quality),
+            quality=1.0 / (1.0 + np.exp(-flatter * logit)),
+            quality_se=error,
+            worth=likeliest - RISK * error,
             cost_usd=cost * np.exp(self.log_cost) / 1e6,
         )
 
@@ -120,20 +129,29 @@ class UnlabelledPool:
         The level of every model moves as far as its own scores, and those of models like it, support; what was
         expected of prompts stays.
         """
-        seen = np.isfinite(scores)
-        if not seen.any():
+        if not np.isfinite(scores).any():
             return self
-        forecast = self.predict(features, input_tokens)
-        value, noise = _residual_logits(scores, seen, forecast.quality)
-        moved, covariance = condition(np.zeros(len(value)), self.level_covariance, value, noise)
-        shared = moved.mean()
-        level = self.level + shared + LABEL_TRUST * (moved - shared)
+        design = make_design(features, input_tokens, self.n_embedding)
+        shares, usual = self.heads.shares(design), self.usual_shares
+        here = ABILITY.source**2 * np.eye(len(self.level))
+        learned = learn(self.ability.covariance + here, self._logits(shares, design - self.usual), shares, scores)
         shift = self.log_cost
         if costs_usd is not None:
-            ratio, ratio_noise = _cost_ratio(costs_usd, forecast.cost_usd)
+            ratio, ratio_noise = _cost_ratio(costs_usd, self.predict(features, input_tokens).cost_usd)
             spread = _at_skills(LENGTH, self.length, self.usual_shares)
             shift = shift + condition(np.zeros(len(ratio)), spread, ratio, ratio_noise)[0]
-        return replace(self, level=level, level_covariance=covariance, log_cost=shift)
+        return replace(
+            self,
+            level=self.level + learned.shift @ usual,
+            tilt=self.tilt + learned.shift,
+            level_covariance=np.einsum("a,b,abij->ij", usual, usual, learned.covariance),
+            log_cost=shift,
+        )
+
+    def _logits(self, shares: np.ndarray, apart: np.ndarray) -> np.ndarray:
+        """(n, m) from the mixture of skills and the design against the usual one."""
+        tilt = (shares - self.usual_shares) @ self.tilt.T
+        return np.asarray(self.level + tilt - (apart @ self.heads.difficulty)[:, None])
 
 
 def solve_heads(transfer: Transfer) -> PromptHeads:
@@ -241,38 +259,27 @@ def build_unlabelled(
         usual=design.mean(axis=0),
         usual_shares=shares,
         level=mean + ability.level,
+        tilt=SKILL_TRUST * (ability.mean - ability.mean.mean(axis=0)),
         log_tokens=tokens - tokens.mean() + np.log(USUAL_TOKENS),
         log_cost=np.zeros(len(models)),
-        level_covariance=_at_skills(ABILITY, ability, shares),
+        level_covariance=_at_skills(ABILITY, ability, shares) + SOURCE_LEVEL_VAR,
         price_in_usd_per_mtok=prices[:, 0],
         price_out_usd_per_mtok=prices[:, 1],
     )
 
 
 def gather(transfer: Transfer, cards: Sequence[ModelCard], table: AbilityTable) -> Knowledge:
-    """All observations of a catalog and of the recordings in `transfer`."""
-    abilities, lengths = recording_observations(transfer, {card.model_id: card for card in cards})
-    return Knowledge(abilities=(*abilities, *benchmark_observations(cards, table)), lengths=tuple(lengths))
+    """All observations of a catalog, of older leaderboards and of the recordings in `transfer`."""
+    known = {card.model_id: card for card in cards}
+    abilities, lengths = recording_observations(transfer, known)
+    public = (*benchmark_observations(cards, table), *board_observations(known))
+    return Knowledge(abilities=(*abilities, *public), lengths=tuple(lengths))
 
 
 def _at_skills(belief: Belief, expected: Expected, shares: np.ndarray) -> np.ndarray:
     """(m, m) covariance in this pool: of what is general, and of what each model does here alone."""
     _, covariance = expected.at(shares)
     return np.asarray(covariance + belief.source**2 * np.eye(len(covariance)))
-
-
-def _residual_logits(scores: np.ndarray, seen: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(m,) scores minus expectation in logits, and the variance of that; NaN for a model not seen."""
-    n_seen = seen.sum(axis=0)
-    mean = (np.where(seen, expected, 0.0).sum(axis=0) + 0.5) / (n_seen + 1.0)
-    got = (np.where(seen, scores, 0.0).sum(axis=0) + 0.5) / (n_seen + 1.0)
-    value = np.where(n_seen > 0, np.log(got / (1 - got)) - np.log(mean / (1 - mean)), np.nan)
-    apart = np.where(seen, scores - got, 0.0)
-    others = apart.sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
-    spread = float((np.where(seen, apart - others, 0.0) ** 2).sum() / max(seen.sum(), 1))
-    # What all models find hard moves the level, which is free; only the rest blurs their differences.
-    slope = np.maximum(got * (1 - got), 0.04)
-    return value, max(spread, 0.01) / np.maximum(n_seen, 1) / slope**2
 
 
 def _cost_ratio(costs_usd: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -68,7 +68,7 @@ def test_a_pool_without_outcomes_expects_more_of_the_larger_model(pool):
     assert (forecast.cost_usd > 0).all()
 
 
-def test_a_few_outcomes_move_the_pool_and_narrow_its_errors(pool):
+def test_a_few_outcomes_move_the_pool(pool):
     """Ten prompts that only one model got right bring it before one it was expected to be behind."""
     unlabelled, features = pool
     scores = np.tile([0.0, 0.0, 1.0], (10, 1))
@@ -76,7 +76,18 @@ def test_a_few_outcomes_move_the_pool_and_narrow_its_errors(pool):
     after = unlabelled.with_outcomes(features[:10], tokens, scores, np.tile([1e-5, 1e-4, 1e-3], (10, 1)))
     assert unlabelled.level[2] < unlabelled.level[0]
     assert after.level[2] > after.level[0]
-    assert (after.level_se < unlabelled.level_se).all()
     assert after.log_cost[2] > after.log_cost[0]
     nothing = unlabelled.with_outcomes(features[:2], tokens[:2], np.full((2, 3), np.nan), None)
     assert nothing is unlabelled
+
+
+def test_outcomes_as_expected_narrow_the_errors_and_the_chances_spread(pool):
+    """Scores that are the expected chances leave the order, shrink the errors, and make the predictions less flat."""
+    unlabelled, features = pool
+    tokens = np.full(len(features), np.nan)
+    before = unlabelled.predict(features, tokens)
+    after = unlabelled.with_outcomes(features, tokens, before.worth.clip(0, 1), None)
+    assert (after.level_se < unlabelled.level_se).all()
+    assert (np.argsort(after.level) == np.argsort(unlabelled.level)).all()
+    flat = np.abs(before.quality - 0.5) <= np.abs(before.worth + 0.5 * before.quality_se - 0.5) + 1e-9
+    assert flat.all()
