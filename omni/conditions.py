@@ -18,6 +18,8 @@ class ModelHealth:
     """Recent average, of output tokens after the first piece."""
     weight: float
     """How many recent answers the figures stand for; falls with time, so that the published figures rule again."""
+    speed_weight: float | None = None
+    """The same for the two speeds, which failures say nothing of; None = as `weight`."""
     in_flight: int = 0
 
 

@@ -52,7 +52,7 @@ class Breaker:
     _failures: Gauge = field(init=False)
 
     def __post_init__(self) -> None:
-        self._failures = Gauge(half_life_s=self.limits.half_life_s)
+        self._failures = Gauge(half_life_s=self.limits.half_life_s, is_share=True)
 
     def state_at(self, now: float) -> BreakerState:
         """The state; an open breaker whose probe is due is half-open."""
@@ -84,7 +84,7 @@ class Breaker:
         """An answer came, from a probe or from a request sent before the breaker opened: all pass again."""
         if self.state is not BreakerState.CLOSED:
             self.state, self._probe = BreakerState.CLOSED, None
-            self._failures = Gauge(half_life_s=self.limits.half_life_s)
+            self._failures = Gauge(half_life_s=self.limits.half_life_s, is_share=True)
         self.failures_in_a_row, self._n_opened = 0, 0
         self._failures.learn(0.0, now)
 

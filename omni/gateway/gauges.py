@@ -8,15 +8,26 @@ HALF_LIFE_S = 120.0
 tried again after some of these."""
 KEEP = 0.95
 """What an average keeps at each new observation: it counts half after 14 more, and about the newest twenty count."""
+CONFIRMED = 0.9
+"""Of the time since the last observation that does not count when the new one is as expected: what time makes doubtful
+is whether things are still as they were."""
+ALIKE = 2.0
+"""Times and speeds within this factor are as expected."""
 N_KEPT = 64
 """Observations that quantiles are read from."""
 
 
 @dataclass(slots=True)
 class Gauge:
-    """One quantity; forgets with time and with each observation, whichever is faster."""
+    """One quantity; forgets with time and with each observation.
+
+    What is no longer asked fades with time. A new observation that agrees brings most of it back, so that a server that
+    is still bad is not tried for long; one that differs finds only what is left.
+    """
 
     half_life_s: float = HALF_LIFE_S
+    is_share: bool = False
+    """Observations are 0 or 1."""
     _sum: float = 0.0
     _weight: float = 0.0
     _at_s: float = 0.0
@@ -24,7 +35,8 @@ class Gauge:
 
     def learn(self, value: float, now: float) -> None:
         """Adds an observation made at `now`, in seconds."""
-        kept = KEEP * self._faded(now)
+        doubt = 1.0 - CONFIRMED * self._agreement(value)
+        kept = KEEP * self._faded(now) ** doubt
         self._sum, self._weight, self._at_s = self._sum * kept + value, self._weight * kept + 1.0, now
         self._newest.append(value)
 
@@ -48,6 +60,15 @@ class Gauge:
         ordered = sorted(self._newest)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
+    def _agreement(self, value: float) -> float:
+        """How far a value is as expected, 0..1."""
+        if not self._weight:
+            return 0.0
+        mean = self._sum / self._weight
+        if self.is_share:
+            return mean if value else 1.0 - mean
+        return float(mean / ALIKE <= value <= mean * ALIKE)
+
     def _faded(self, now: float) -> float:
         return float(0.5 ** (max(0.0, now - self._at_s) / self.half_life_s))
 
@@ -56,16 +77,12 @@ class Gauge:
 class Gauges:
     """What is measured of a server."""
 
-    success: Gauge = field(default_factory=Gauge)
+    success: Gauge = field(default_factory=lambda: Gauge(is_share=True))
     first_token_s: Gauge = field(default_factory=Gauge)
     tokens_per_s: Gauge = field(default_factory=Gauge)
 
-    def learn(
-        self, now: float, *, success: float, first_token_s: float | None = None, tokens_per_s: float | None = None
-    ) -> None:
-        """Adds what is known of one call; None is left out."""
+    def learn(self, now: float, *, success: float, tokens_per_s: float | None = None) -> None:
+        """Adds the end of one call; None is left out. Its first piece is learned when it comes."""
         self.success.learn(success, now)
-        if first_token_s is not None:
-            self.first_token_s.learn(first_token_s, now)
         if tokens_per_s is not None:
             self.tokens_per_s.learn(tokens_per_s, now)

@@ -259,12 +259,12 @@ class HealthBoard:
     def _forgive(self, target: Target, model: _Record, provider: _Record) -> None:
         """An answer after an outage: the failures of that outage tell nothing about from now on."""
         if model.breaker.state is not BreakerState.CLOSED:
-            model.gauges.success = Gauge()
+            model.gauges.success = Gauge(is_share=True)
         if provider.breaker.state is not BreakerState.CLOSED:
-            provider.gauges.success = Gauge()
+            provider.gauges.success = Gauge(is_share=True)
             for model_id in provider.failing:
                 if (failing := self._models.get((target.provider, model_id))) is not None:
-                    failing.gauges.success = Gauge()
+                    failing.gauges.success = Gauge(is_share=True)
 
     def _moved(self, target: Target, now: float) -> None:
         """Writes down that a model moved; when its provider is or was held back, that anything may have."""
@@ -291,6 +291,7 @@ class HealthBoard:
             has_account_problem=provider.account_until_s > now,
             availability=None if gauges is None else gauges.success.mean(now),
             weight=0.0 if gauges is None else gauges.success.weight(now),
+            speed_weight=0.0 if gauges is None else gauges.first_token_s.weight(now),
             first_token_s=None if gauges is None else gauges.first_token_s.mean(now),
             tokens_per_s=None if gauges is None else gauges.tokens_per_s.mean(now),
             in_flight=0 if model is None else model.in_flight,

@@ -196,5 +196,6 @@ def _to_health(sight: Sight) -> ModelHealth | None:
         first_token_s=sight.first_token_s,
         tokens_per_s=sight.tokens_per_s,
         weight=sight.weight,
+        speed_weight=sight.speed_weight,
         in_flight=sight.in_flight,
     )

@@ -93,6 +93,8 @@ class Sight(NamedTuple):
     """Share of requests answered, 0..1, recent ones counting most."""
     weight: float
     """How many fresh requests `availability` is worth."""
+    speed_weight: float
+    """How many fresh first pieces the two speeds are worth."""
     first_token_s: float | None
     tokens_per_s: float | None
     in_flight: int
@@ -104,6 +106,7 @@ UNSEEN = Sight(
     has_account_problem=False,
     availability=None,
     weight=0.0,
+    speed_weight=0.0,
     first_token_s=None,
     tokens_per_s=None,
     in_flight=0,

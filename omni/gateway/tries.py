@@ -8,7 +8,7 @@ from omni.gateway.health import Call, HealthBoard
 from omni.gateway.messages import Attempt, ErrorKind, Target
 from omni.gateway.providers import Credential
 
-MAX_TRIES = 8
+MAX_TRIES = 12
 TRIES_PER_TARGET = 3
 PASSES = frozenset({ErrorKind.CONNECTION, ErrorKind.SERVER, ErrorKind.BROKEN, ErrorKind.RATE_LIMITED})
 """Failures that the same target may not have a moment later."""

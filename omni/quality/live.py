@@ -114,13 +114,14 @@ class LiveQuality:
             row = self._row.get(model_id)
             if row is None:
                 continue
+            weight = seen.weight if seen.speed_weight is None else seen.speed_weight
             if seen.first_token_s is not None:
-                first_token_s[row] = _blend(first_token_s[row], seen.first_token_s, seen.weight)
+                first_token_s[row] = _blend(first_token_s[row], seen.first_token_s, weight)
             if seen.tokens_per_s is not None:
                 # seconds per token add up, tokens per second do not
-                speed[row] = 1 / _blend(1 / speed[row], 1 / seen.tokens_per_s, seen.weight)
+                speed[row] = 1 / _blend(1 / speed[row], 1 / seen.tokens_per_s, weight)
             first_token_s[row] *= 1 + seen.in_flight / CROWD
-            if seen.weight > TRUSTED_SPEEDS:
+            if weight > TRUSTED_SPEEDS:
                 basis[row] = LATENCY_BASES.index("recorded")
         return first_token_s, speed, basis
 
