@@ -1,6 +1,5 @@
 """The upstream's chunks in OpenAI's shape, one by one or merged into a completion."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,19 +14,17 @@ class _Pieces(list[str]):
 
 
 def to_chunk(event: dict[str, Any], *, completion_id: str, created: int, model: str) -> dict[str, Any]:
-    """A chunk under this server's names; the model's thinking is in `reasoning_content`."""
-    choices = [_choice(choice) for choice in event.get("choices") or ()]
-    head = {"id": completion_id, "object": "chat.completion.chunk", "created": created, "model": model}
-    return {**event, **head, "choices": choices}
-
-
-def _choice(choice: dict[str, Any]) -> dict[str, Any]:
-    delta = choice.get("delta") or {}
-    thought = delta.get("reasoning")
-    if isinstance(thought, str):
-        delta = {name: value for name, value in delta.items() if name != "reasoning"}
-        delta.setdefault("reasoning_content", thought)
-    return {**choice, "index": choice.get("index") or 0, "delta": delta}
+    """The event, changed into a chunk under this server's names; the model's thinking is in `reasoning_content`."""
+    choices = event["choices"] = event.get("choices") or []
+    event["id"], event["object"] = completion_id, "chat.completion.chunk"
+    event["created"], event["model"] = created, model
+    for choice in choices:
+        choice["index"] = choice.get("index") or 0
+        delta = choice["delta"] = choice.get("delta") or {}
+        if isinstance(thought := delta.get("reasoning"), str):
+            del delta["reasoning"]
+            delta.setdefault("reasoning_content", thought)
+    return event
 
 
 def usage_of(event: dict[str, Any]) -> Usage | None:
@@ -46,11 +43,6 @@ def without_usage(chunk: dict[str, Any]) -> dict[str, Any] | None:
     if not chunk["choices"]:
         return None
     return {name: value for name, value in chunk.items() if name != "usage"}
-
-
-def sse(data: object) -> bytes:
-    """One server-sent event. ASCII: half a surrogate pair from an upstream must not break the encoding."""
-    return b"data: " + json.dumps(data, separators=(",", ":")).encode() + b"\n\n"
 
 
 def merge(chunks: Sequence[dict[str, Any]]) -> dict[str, Any]:

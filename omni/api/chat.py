@@ -12,11 +12,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from omni.api.access import ClientGone, unless_gone
-from omni.api.answers import merge, sse, to_chunk, without_usage
+from omni.api.answers import merge, to_chunk, without_usage
 from omni.api.errors import ApiError, Failure, error_of_failures
+from omni.api.events import sse
 from omni.api.parts import Parts, Plan
-from omni.api.relay import AllFailed, Broken, Opening
+from omni.api.relay import AllFailed, Ask, Opening
 from omni.api.requests import ChatRequest, parse_chat, read_json
+from omni.api.upstream import Broken
 from omni.types import Decision
 
 DONE = b"data: [DONE]\n\n"
@@ -43,13 +45,13 @@ class _Answer:
         self._chat = chat
         self._plan = plan
         self._started = started
-        self._search = parts.relay.search(plan.targets)
+        self._search = parts.relay.search(Ask(targets=plan.targets, body=chat.body))
         self._names: dict[str, Any] = {"completion_id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time())}
 
     async def stream(self, receive: Receive) -> Response:
         """Server-sent events, once the first piece is there."""
         try:
-            opening = await unless_gone(receive, self._parts.relay.open(self._search, self._chat.body))
+            opening = await unless_gone(receive, self._parts.relay.open(self._search))
         except AllFailed as failed:
             raise self._failed(failed) from None
         self._count(opening.failures)
@@ -60,7 +62,7 @@ class _Answer:
     async def whole(self, receive: Receive) -> Response:
         """A completion in one piece."""
         try:
-            opening, events = await unless_gone(receive, self._parts.relay.collect(self._search, self._chat.body))
+            opening, events = await unless_gone(receive, self._parts.relay.collect(self._search))
         except AllFailed as failed:
             raise self._failed(failed) from None
         self._count(opening.failures)
@@ -76,13 +78,17 @@ class _Answer:
         finish_reason: str | None = None
         error_kind: str | None = "cancelled"
         try:
-            async with aclosing(opening.events()) as events:
-                async for event in events:
-                    chunk = to_chunk(event, model=opening.target.model_id, **self._names)
-                    finish_reason = finish_reason_of(chunk) or finish_reason
-                    shown = chunk if self._chat.wants_usage else without_usage(chunk)
-                    if shown is not None:
-                        yield sse(shown)
+            async with aclosing(opening.events()) as source:
+                async for events in source:
+                    lines = []
+                    for event in events:
+                        chunk = to_chunk(event, model=opening.target.model_id, **self._names)
+                        finish_reason = finish_reason_of(chunk) or finish_reason
+                        shown = chunk if self._chat.wants_usage else without_usage(chunk)
+                        if shown is not None:
+                            lines.append(sse(shown))
+                    if lines:
+                        yield b"".join(lines)
             error_kind = None
             yield DONE
         except Broken as broken:

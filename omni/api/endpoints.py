@@ -33,18 +33,20 @@ class Endpoints:
         decision = await self._parts.decide(chat)
         return JSONResponse(await asyncio.to_thread(self._parts.decision_json, decision))
 
-    async def on_models(self) -> Response:
+    async def on_models(self, _: Request) -> Response:
         """GET /v1/models."""
         return JSONResponse({"object": "list", "data": [self._model_json(name) for name in self._names()]})
 
-    async def on_model(self, model: str) -> Response:
+    async def on_model(self, request: Request) -> Response:
         """GET /v1/models/{model}."""
+        model = request.path_params["model"]
         if model not in self._names():
             raise unknown_model(model, "does not exist; GET /v1/models lists all.")
         return JSONResponse(self._model_json(model))
 
-    async def on_decision(self, decision_id: str) -> Response:
+    async def on_decision(self, request: Request) -> Response:
         """GET /v1/decisions/{id}: all figures while it is in memory, the stored ones later."""
+        decision_id = request.path_params["decision_id"]
         entry = self._parts.journal.find(decision_id)
         if entry is not None:
             body = await asyncio.to_thread(self._parts.decision_json, entry.decision)
@@ -69,7 +71,7 @@ class Endpoints:
             await asyncio.to_thread(self._save_feedback, feedback, model_id)
         return JSONResponse({"decision_id": feedback.decision_id, "model_id": model_id, "stored": is_kept})
 
-    async def on_health(self) -> Response:
+    async def on_health(self, _: Request) -> Response:
         """GET /healthz: whether this process serves; model servers may still be away."""
         board = self._parts.services.gateway.board
         away = [listing.provider for listing in board.listings if listing.error]
@@ -82,7 +84,7 @@ class Endpoints:
         }
         return JSONResponse(body)
 
-    async def on_metrics(self) -> Response:
+    async def on_metrics(self, _: Request) -> Response:
         """GET /metrics."""
         return Response(self._parts.metrics.to_text(), headers={"content-type": CONTENT_TYPE_LATEST})
 

@@ -4,20 +4,22 @@ import logging
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
 
 from omni.errors import StoreError
 from omni.types import Decision
 
 if TYPE_CHECKING:
-    from omni.store import Store
+    from omni.store import AnswerRecord, Store
 
 logger = logging.getLogger(__name__)
 MAX_DECISIONS = 512
+GATHER_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +30,25 @@ class Entry:
     answered_by: str | None = None
 
 
+class _Kept(NamedTuple):
+    record: "Decision | AnswerRecord"
+    at: datetime
+    """UTC, without a zone, as the store has it."""
+
+
 class Journal:
-    """Writes behind the answers, in order, in a thread of its own. The lock guards the entries."""
+    """Writes behind the answers, in a thread of its own. The lock guards the entries and what waits to be written.
+
+    What comes within half a second is written together: a row alone costs twenty times as much.
+    """
 
     def __init__(self, store: "Store | None", *, max_decisions: int = MAX_DECISIONS) -> None:
         self._store = store
         self._max_decisions = max_decisions
         self._lock = threading.Lock()
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._waiting: list[_Kept] = []
+        self._hurry = threading.Event()
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="omni-journal") if store else None
 
     def keep_decision(self, decision: Decision) -> None:
@@ -45,8 +58,7 @@ class Journal:
             self._entries[decision.decision_id] = replace(known or Entry(decision=decision), decision=decision)
             while len(self._entries) > self._max_decisions:
                 self._entries.popitem(last=False)
-        if self._store is not None:
-            self._write(self._store.save_decision, decision)
+        self._write(decision)
 
     def keep_answer(self, decision_id: str, model_id: str, **figures: Any) -> None:
         """Remembers who answered and stores what it took: the other fields of `AnswerRecord`."""
@@ -57,7 +69,7 @@ class Journal:
         if self._store is not None:
             from omni.store import AnswerRecord
 
-            self._write(self._store.save_answer, AnswerRecord(decision_id=decision_id, model_id=model_id, **figures))
+            self._write(AnswerRecord(decision_id=decision_id, model_id=model_id, **figures))
 
     def find(self, decision_id: str) -> Entry | None:
         """The decision from memory; None when it is not, or no longer, there."""
@@ -80,11 +92,13 @@ class Journal:
     def flush(self) -> None:
         """Waits until everything handed in so far is stored."""
         if self._writer is not None:
-            self._writer.submit(lambda: None).result()
+            self._hurry.set()
+            self._writer.submit(self._hurry.clear).result()
 
     def close(self) -> None:
         """Finishes what was handed in; the store stays open."""
         if self._writer is not None:
+            self._hurry.set()
             self._writer.shutdown(wait=True)
 
     def _newest(self, table: str, moment: str, decision_id: str) -> dict[str, Any] | None:
@@ -93,9 +107,31 @@ class Journal:
         rows = self._store.read(sql, [decision_id]).to_dict("records")
         return {str(name): _plain(value) for name, value in rows[0].items()} if rows else None
 
-    def _write(self, save: Callable[[Any], None], value: object) -> None:
-        assert self._writer is not None
-        self._writer.submit(save, value).add_done_callback(_report)
+    def _write(self, record: "Decision | AnswerRecord") -> None:
+        if self._writer is None:
+            return
+        with self._lock:
+            self._waiting.append(_Kept(record, datetime.now(UTC).replace(tzinfo=None)))
+            is_first = len(self._waiting) == 1
+        if is_first:
+            self._writer.submit(self._write_together).add_done_callback(_report)
+
+    def _write_together(self) -> None:
+        from omni.store import decision_row
+
+        assert self._store is not None
+        self._hurry.wait(GATHER_S)
+        with self._lock:
+            kept, self._waiting = self._waiting, []
+        decisions, answers = [], []
+        for record, at in kept:
+            if isinstance(record, Decision):
+                decisions.append(decision_row(record) | {"decided_at": at})
+            else:
+                answers.append(asdict(record) | {"answered_at": at})
+        # objects: a figure that is not known stays None and does not become NaN
+        self._store.append("decisions", pd.DataFrame(decisions, dtype=object))
+        self._store.append("answers", pd.DataFrame(answers, dtype=object))
 
 
 def _report(future: "Future[None]") -> None:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 class ApiRoute(BaseRoute):
     """Hands the server's own paths over to it, whole, so that they are the same mounted or not."""
 
-    def __init__(self, api: FastAPI) -> None:
+    def __init__(self, api: Starlette) -> None:
         self._api = api
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -26,7 +26,7 @@ class ApiRoute(BaseRoute):
         await self._api(scope, receive, send)
 
 
-def mount_api(options: Mapping[str, Any], api: FastAPI) -> dict[str, Any]:
+def mount_api(options: Mapping[str, Any], api: Starlette) -> dict[str, Any]:
     """Launch options of the page with the server in them; it starts and ends with the page."""
     app_kwargs = options.get("app_kwargs") or {}
     outer = app_kwargs.get("lifespan")

@@ -12,10 +12,14 @@ from omni.api.relay import Relay
 from omni.api.requests import ChatRequest
 from omni.api.services import Guard, Services
 from omni.commands.route import decision_to_json
+from omni.conditions import Conditions
 from omni.conversations import build_conversation
 from omni.errors import InputError, NoModelAvailable
 from omni.gateway import Target, Usage, actual_cost
-from omni.types import Decision, ModelCard
+from omni.types import Conversation, Decision, ModelCard, Preferences
+
+MAX_CHARS_INLINE = 20_000
+"""Up to here a decision takes a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +51,7 @@ class Parts:
         conditions = self.services.gateway.conditions()
         try:
             conversation = build_conversation(chat.body)
-            decision = await asyncio.to_thread(
-                self.services.router.route, conversation, chat.preferences, conditions=conditions
-            )
+            decision = await self._route(conversation, chat.preferences, conditions)
         except InputError as error:
             raise ApiError(400, str(error), param="messages", code="invalid_value") from None
         except NoModelAvailable as error:
@@ -57,6 +59,15 @@ class Parts:
         self.metrics.decisions.labels(decision.preferences.preset, decision.chosen.model_id).inc()
         self.journal.keep_decision(decision)
         return decision
+
+    async def _route(
+        self, conversation: Conversation, preferences: Preferences | None, conditions: Conditions
+    ) -> Decision:
+        route = self.services.router.route
+        if sum(len(message.text) for message in conversation.messages) <= MAX_CHARS_INLINE:
+            # A thread would compete with this one for the interpreter, and every stream would wait for it.
+            return route(conversation, preferences, conditions=conditions)
+        return await asyncio.to_thread(route, conversation, preferences, conditions=conditions)
 
     async def plan(self, chat: ChatRequest) -> Plan:
         """Whom to ask: the decision's models by rank, or the one model that the client named.

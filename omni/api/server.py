@@ -3,10 +3,11 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from omni.api.access import Access, error_response
 from omni.api.endpoints import Endpoints
@@ -18,7 +19,7 @@ from omni.api.relay import Relay
 from omni.api.services import Guard, Services
 
 
-def create_api(services: Services, *, guard: Guard | None = None) -> FastAPI:
+def create_api(services: Services, *, guard: Guard | None = None) -> Starlette:
     """The OpenAI-compatible server over the given services, which stay the caller's to close."""
     guard, metrics = guard or Guard(), Metrics()
     parts = Parts(
@@ -31,30 +32,28 @@ def create_api(services: Services, *, guard: Guard | None = None) -> FastAPI:
     )
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         await parts.relay.close()
         parts.journal.close()
 
-    api = FastAPI(title="Omni", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    api = Starlette(routes=_routes(Endpoints(parts)), lifespan=lifespan)
     api.add_middleware(Access, guard=guard, metrics=metrics)
     api.add_exception_handler(HTTPException, _on_http_error)
-    _add_routes(api, Endpoints(parts))
     return api
 
 
-def _add_routes(api: FastAPI, endpoints: Endpoints) -> None:
-    for method, path, handler in (
-        ("POST", "/v1/chat/completions", endpoints.on_chat),
-        ("POST", "/v1/route", endpoints.on_route),
-        ("POST", "/v1/feedback", endpoints.on_feedback),
-        ("GET", "/v1/models", endpoints.on_models),
-        ("GET", "/v1/models/{model:path}", endpoints.on_model),
-        ("GET", "/v1/decisions/{decision_id}", endpoints.on_decision),
-        ("GET", "/healthz", endpoints.on_health),
-        ("GET", "/metrics", endpoints.on_metrics),
-    ):
-        api.add_api_route(path, handler, methods=[method], response_model=None)
+def _routes(endpoints: Endpoints) -> list[Route]:
+    return [
+        Route("/v1/chat/completions", endpoints.on_chat, methods=["POST"]),
+        Route("/v1/route", endpoints.on_route, methods=["POST"]),
+        Route("/v1/feedback", endpoints.on_feedback, methods=["POST"]),
+        Route("/v1/models", endpoints.on_models),
+        Route("/v1/models/{model:path}", endpoints.on_model),
+        Route("/v1/decisions/{decision_id}", endpoints.on_decision),
+        Route("/healthz", endpoints.on_health),
+        Route("/metrics", endpoints.on_metrics),
+    ]
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

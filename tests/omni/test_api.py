@@ -375,7 +375,8 @@ def test_route_gives_the_same_as_the_command_line(router):
     with run_api(router) as url:
         given = post(url, {"model": "omni:quality", "messages": HELLO}, "route").json()
     conversation = Conversation.from_prompt(HELLO[0]["content"])
-    decision = router.route(conversation, Preferences(preset="quality"))
+    conditions = build_services(router).gateway.conditions()
+    decision = router.route(conversation, Preferences(preset="quality"), conditions=conditions)
     expected = decision_to_json(decision, explain(decision, router.catalog).to_text())
     assert given == json.loads(json.dumps(expected))
 
