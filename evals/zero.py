@@ -2,7 +2,9 @@
 
 `python -m evals zero` prints, per recording, the equal-cost gain over the mixture of single models with 0, 10 and 50
 labelled prompts and with the whole fit side. A label is one prompt with the outcomes of all models. The mixture is
-chosen in hindsight; beside it stands the one that the same prior knowledge would flip its coin between.
+chosen in hindsight; beside it stands the one that the same prior knowledge would flip its coin between. The column
+"bound" is the same form with every fit prompt as a label: what knowing the models would give without learning more of
+the prompts.
 """
 
 import argparse
@@ -35,8 +37,11 @@ from omni.errors import InputError
 from omni.recording import load_recording, shipped_names
 
 LABELS = (10, 50)
+N_BINS = 10
 N_DRAWS = 5
 """Draws of the labelled prompts, by default; figures are means over them."""
+MIXED = "mixed-"
+"""What the names of mixed recordings begin with."""
 MIN_FULL_GAIN = 0.002
 """Full-data gain from which a share of it is stated; below, it would divide by noise."""
 
@@ -63,6 +68,8 @@ class Row:
     """Of the full-data gain."""
     calibration_error: float | None
     """Of the predicted quality of all models on all test prompts."""
+    bins: tuple[tuple[float, float, float], ...] | None
+    """Share of cells, of summed prediction and of summed score by predicted quality, first draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +121,8 @@ def run(args: argparse.Namespace) -> int:
             print(to_line(found), flush=True)
     if args.json:
         print(json.dumps([asdict(row) for row in rows]))
+    else:
+        print("\n".join(to_summary(rows)))
     return 0
 
 
@@ -128,6 +137,8 @@ def measure(name: str, *, n_draws: int = N_DRAWS, labels: Sequence[int] = LABELS
     for n_labels in labels:
         draws = [few_labels(draw_labels(arena.fit, n_labels, seed)) for seed in range(n_draws)]
         rows.append(_row(name, f"omni_{n_labels}", n_labels, _judge(arena, draws), full.gain.mean))
+    known = few_labels(np.arange(len(arena.fit.prompts)))
+    rows.append(_row(name, "omni_bound", len(arena.fit.prompts), _judge(arena, [known]), full.gain.mean))
     return rows
 
 
@@ -141,6 +152,7 @@ def draw_labels(fit: FitData, n_labels: int, seed: int) -> np.ndarray:
 class _Verdict:
     gain: EqualCostGain
     calibration_error: float | None
+    bins: tuple[tuple[float, float, float], ...] | None
 
 
 def _judge(arena: Arena, policies: Sequence[Policy]) -> list[_Verdict]:
@@ -162,13 +174,30 @@ def _judge(arena: Arena, policies: Sequence[Policy]) -> list[_Verdict]:
     )
     ends = np.cumsum([n_models, *(len(own) for own in picks)])
     gains = [judge.equal_cost_gain(np.arange(start, end)) for start, end in pairwise(ends)]
-    return [_Verdict(gain, _calibration(arena, choices)) for gain, choices in zip(gains, chosen, strict=True)]
+    return [_verdict(arena, gain, choices) for gain, choices in zip(gains, chosen, strict=True)]
 
 
-def _calibration(arena: Arena, choices: Choices) -> float | None:
+def _verdict(arena: Arena, gain: EqualCostGain, choices: Choices) -> _Verdict:
     if choices.predicted is None:
+        return _Verdict(gain, None, None)
+    known = np.isfinite(arena.test.scores)
+    told, got = np.clip(choices.predicted[known], 0.0, 1.0), arena.test.scores[known]
+    place = np.minimum((told * N_BINS).astype(int), N_BINS - 1)
+    sums = [np.bincount(place, weights=weights, minlength=N_BINS) / len(told) for weights in (None, told, got)]
+    bins = tuple((float(share), float(said), float(saw)) for share, said, saw in zip(*sums, strict=True))
+    return _Verdict(gain, calibration_error(told, got), bins)
+
+
+def pooled_calibration_error(rows: Sequence[Row]) -> float | None:
+    """The calibration error of several recordings taken together, each counting as one; None without predictions.
+
+    A recording's level is unknown before its outcomes: alone it is off by that, together the levels should even out.
+    """
+    known = [np.array(row.bins) for row in rows if row.bins is not None]
+    if not known:
         return None
-    return calibration_error(choices.predicted.ravel(), arena.test.scores.ravel())
+    total = np.sum(known, axis=0)
+    return float(np.abs(total[:, 1] - total[:, 2]).sum() / total[:, 0].sum())
 
 
 def _row(recording: str, policy: str, n_labels: int | None, verdicts: Sequence[_Verdict], full: float | None) -> Row:
@@ -188,12 +217,14 @@ def _row(recording: str, policy: str, n_labels: int | None, verdicts: Sequence[_
         worst=min(gains) if gains else None,
         share_kept=None if gain is None or full is None or full <= MIN_FULL_GAIN else gain / full,
         calibration_error=float(np.mean(errors)) if errors else None,
+        bins=verdicts[0].bins,
     )
 
 
 _HEAD = (
     "points of equal-cost gain over the hindsight mixture [95 % interval], and the share of the full gain kept\n"
     f"{'recording':16} {'full data':>22} {'prior mixture':>22} {'0 labels':>28} {'10 labels':>15} {'50 labels':>15}"
+    f" {'bound':>15}"
     f" {'calibration error 0 / 10 / 50 / full':>38}"
 )
 
@@ -205,9 +236,68 @@ def to_line(rows: Sequence[Row]) -> str:
     for row in few:
         gains += f" {_points(row.gain):>9} {_share(row):>5}"
     errors = " / ".join(
-        "-" if r.calibration_error is None else f"{r.calibration_error:.3f}" for r in (zero, *few, full)
+        "-" if r.calibration_error is None else f"{r.calibration_error:.3f}" for r in (zero, *few[:-1], full)
     )
     return f"{full.recording:16} {gains} {errors:>38}"
+
+
+def to_summary(rows: Sequence[Row]) -> list[str]:
+    """Means over single and over mixed recordings, and calibration over all together."""
+    groups = {
+        "single": [row for row in rows if not row.recording.startswith(MIXED)],
+        "mixed": [row for row in rows if row.recording.startswith(MIXED)],
+    }
+    lines = []
+    for kind, own in groups.items():
+        policies = list(dict.fromkeys(row.policy for row in own))
+        full = [row for row in own if row.policy == "omni"]
+        for policy in policies:
+            some = [row for row in own if row.policy == policy]
+            lines.append(f"mean of {len(some)} {kind:6} {policy:14} {_mean_text(some, full)}")
+    for policy in dict.fromkeys(row.policy for row in rows):
+        some = [row for row in rows if row.policy == policy and not row.recording.startswith(MIXED)]
+        pooled = pooled_calibration_error(some)
+        if pooled is not None:
+            lines.append(f"calibration error, {len(some)} sources taken together {policy:12} {pooled:.3f}")
+    return lines
+
+
+def _mean_text(rows: Sequence[Row], full: Sequence[Row]) -> str:
+    """Mean gain with its interval, and the share of the mean full gain kept with an interval by the delta method.
+
+    Recordings are taken as given, their errors as independent; the errors of the two gains of one recording too, which
+    is too wide where they share prompts.
+    """
+    mean, error = _mean_gain(rows)
+    whole, whole_error = _mean_gain(full)
+    if mean is None:
+        return "-"
+    text = f"{100 * mean:+.2f}"
+    if error is not None:
+        text += f" [{100 * (mean - 1.96 * error):+.1f}, {100 * (mean + 1.96 * error):+.1f}]"
+    if rows[0].policy == "omni" or whole is None or whole <= MIN_FULL_GAIN:
+        return text
+    share = mean / whole
+    text += f", keeps {share:.0%}"
+    if error is not None and whole_error is not None:
+        half = 1.96 * float(np.hypot(error, share * whole_error)) / whole
+        text += f" [{share - half:.0%}, {share + half:.0%}]"
+    return text
+
+
+def _mean_gain(rows: Sequence[Row]) -> tuple[float | None, float | None]:
+    """Mean over recordings and its standard error from their intervals, or from the spread over draws of labels."""
+    gains = [row.gain for row in rows if row.gain is not None]
+    if not gains:
+        return None, None
+    errors = []
+    for row in rows:
+        if row.lo is not None and row.hi is not None:
+            errors.append((row.hi - row.lo) / 3.92)
+        elif row.gain_sd is not None:
+            errors.append(row.gain_sd / np.sqrt(row.n_draws))
+    known = len(errors) == len(rows)
+    return float(np.mean(gains)), float(np.sqrt(np.sum(np.square(errors))) / len(rows)) if known else None
 
 
 def _points(share: float | None) -> str:
@@ -218,10 +308,6 @@ def _interval(row: Row) -> str:
     if row.lo is None or row.hi is None:
         return _points(row.gain)
     return f"{_points(row.gain)} [{100 * row.lo:+.1f}, {100 * row.hi:+.1f}]"
-
-
-def _error(row: Row) -> str:
-    return "-" if row.calibration_error is None else f"{row.calibration_error:.3f}"
 
 
 def _share(row: Row) -> str:

@@ -12,7 +12,7 @@ from evals.policies.base import build_dial
 from evals.policies.routers import few_labels
 from evals.recordings import write_recording
 from evals.strangers import Coverage, Tie, measure_tie, to_lines
-from evals.zero import PriorMixture, Row, draw_labels, to_line
+from evals.zero import PriorMixture, Row, draw_labels, pooled_calibration_error, to_line, to_summary
 from tests.builders import build_recording
 
 
@@ -25,16 +25,18 @@ def folder(tmp_path):
 def _row(policy, gain, share=None):
     return Row(
         recording="r", policy=policy, n_labels=0, n_draws=1, gain=gain, lo=None, hi=None, gain_sd=None, worst=gain,
-        share_kept=share, calibration_error=None,
+        share_kept=share, calibration_error=None, bins=None,
     )  # fmt: skip
 
 
 def test_the_command_gives_one_row_a_policy(folder, capsys):
-    """Full data, the prior's mixture, 0, 10 and 50 labels, with the share of the full gain where that is stated."""
+    """Full data, the prior's mixture, 0, 10 and 50 labels, and all of them as labels."""
     assert main(["zero", str(folder), "--draws", "2", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [row["policy"] for row in rows] == ["omni", "prior_mixture", "omni_zero", "omni_10", "omni_50"]
-    assert [row["n_draws"] for row in rows] == [1, 1, 1, 2, 2]
+    assert [row["policy"] for row in rows] == [
+        "omni", "prior_mixture", "omni_zero", "omni_10", "omni_50", "omni_bound"
+    ]  # fmt: skip
+    assert [row["n_draws"] for row in rows] == [1, 1, 1, 2, 2, 1]
     assert all(row["gain"] is not None for row in rows)
 
 
@@ -87,3 +89,23 @@ def test_the_lines_name_kinds_and_tie():
     lines = list(to_lines([row], tie))
     assert "benchmarks" in lines[1]
     assert "1.20" in lines[2]
+
+
+def test_levels_that_are_off_both_ways_even_out_when_sources_are_taken_together():
+    """One source 0.2 too high and one 0.2 too low are calibrated together."""
+    high = replace(_row("omni_zero", 0.0), bins=((1.0, 0.5, 0.3),))
+    low = replace(_row("omni_zero", 0.0), bins=((1.0, 0.5, 0.7),))
+    assert pooled_calibration_error([high]) == pytest.approx(0.2)
+    assert pooled_calibration_error([high, low]) == pytest.approx(0.0)
+    assert pooled_calibration_error([_row("omni", 0.0)]) is None
+
+
+def test_the_summary_gives_means_and_the_share_kept():
+    """Half of the mean gain of two recordings is kept; its interval follows from theirs."""
+    rows = []
+    for gain, policy in ((0.02, "omni"), (0.01, "omni_zero")):
+        rows += [replace(_row(policy, gain), recording=name, lo=gain - 0.01, hi=gain + 0.01) for name in ("a", "b")]
+    lines = to_summary(rows)
+    assert "+2.00 [+1.3, +2.7]" in lines[0]
+    assert "+1.00" in lines[1]
+    assert "keeps 50%" in lines[1]

@@ -21,7 +21,7 @@ def draw(ability: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndar
 
 
 def test_many_outcomes_find_the_differences_between_models():
-    """With 4,000 prompts the differences of planted abilities come back within 0.25 logits (scores are judged at a usual difficulty)."""
+    """With 4,000 prompts the differences of planted abilities come back within 0.25 logits."""
     ability = np.array([-0.6, 0.0, 0.3, 0.9])
     shares, scores = draw(ability, 4000, np.random.default_rng(1))
     learned = learn(spread(), np.zeros(scores.shape), shares, scores)
