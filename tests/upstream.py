@@ -10,6 +10,7 @@ import json
 import random
 import socket
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -57,6 +58,8 @@ class Step:
     """Length of the pieces; None = words."""
     message: str = "scripted"
     """The text of an error."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent along with an answer."""
 
     @property
     def pieces(self) -> list[str]:
@@ -96,6 +99,10 @@ class Sent:
     parts: list[str] = field(default_factory=list)
     is_complete: bool = False
     """True when a finish reason was sent."""
+    authorization: str | None = None
+    cookie: str | None = None
+    left_s: float | None = None
+    """When the client was seen to have gone, on `time.monotonic`; None = it stayed, or was not waited for."""
 
     @property
     def text(self) -> str:
@@ -106,7 +113,8 @@ class Sent:
 class Upstream:
     """The running server, what it was asked, and its scripts."""
 
-    models: Sequence[str] = ()
+    models: Sequence[str | dict[str, Any]] = ()
+    """Names, or whole entries of the listing."""
     port: int = 0
     requests: list[dict[str, Any]] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
@@ -174,7 +182,8 @@ class Upstream:
         self.authorizations.append(request.headers.get("authorization"))
         if self.list_status != 200:
             return JSONResponse({"error": {"message": "no list"}}, status_code=self.list_status)
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "test"} for name in self.models]
+        bare = {"object": "model", "created": 0, "owned_by": "test"}
+        data = [{"id": model, **bare} if isinstance(model, str) else model for model in self.models]
         return JSONResponse({"object": "list", "data": data})
 
     async def on_chat(self, request: Request) -> Response:
@@ -183,19 +192,25 @@ class Upstream:
         self.authorizations.append(request.headers.get("authorization"))
         prompt = _prompt_of(body)
         step = self._next_step(body["model"], prompt)
-        sent = Sent(model=body["model"], prompt=prompt, step=step)
+        sent = Sent(
+            model=body["model"],
+            prompt=prompt,
+            step=step,
+            authorization=request.headers.get("authorization"),
+            cookie=request.headers.get("cookie"),
+        )
         self.sent.append(sent)
         if step.html:
             return HTMLResponse("<html><body><h1>Bad gateway</h1></body></html>", status_code=step.status)
         if step.status != 200:
             headers = {"retry-after": step.retry_after} if step.retry_after else None
             return JSONResponse({"error": {"message": step.message}}, status_code=step.status, headers=headers)
-        return StreamingResponse(self._events(sent), media_type="text/event-stream")
+        return StreamingResponse(self._events(sent), media_type="text/event-stream", headers=dict(step.headers))
 
     async def _events(self, sent: Sent) -> AsyncIterator[bytes]:
         step, model = sent.step, sent.model
         if step.hold_first:
-            await self._wait(step.hold_first)
+            await self._wait(step.hold_first, sent)
         if step.cut_first:
             raise ConnectionAbortedError("scripted cut")
         if step.broken_json:
@@ -214,7 +229,7 @@ class Upstream:
             if step.cut and index == len(pieces) // 2:
                 raise ConnectionAbortedError("scripted cut")
             if step.hold and index == 0:
-                await self._wait(step.hold)
+                await self._wait(step.hold, sent)
         if not step.no_finish:
             sent.is_complete = True
             yield _event(model, {}, finish_reason="stop")
@@ -227,13 +242,14 @@ class Upstream:
             yield _event(model, None, usage=usage)
         yield b"data: [DONE]\n\n"
 
-    async def _wait(self, name: str) -> None:
+    async def _wait(self, name: str, sent: Sent) -> None:
         """Until the test releases `name`; the server cancels this when the client goes away."""
         gate = self._gate(name)
         try:
             while not gate.is_set():
                 await asyncio.sleep(0.005)
         except asyncio.CancelledError:
+            sent.left_s = time.monotonic()
             self.disconnected.set()
             raise
 

@@ -59,7 +59,7 @@ class SimulatedServer:
     async def list_models(self) -> Sequence[str]:
         return POOL
 
-    async def stream(self, served_name: str, question: Question, api_key: str | None = None) -> AsyncGenerator[Chunk]:
+    async def stream(self, served_name: str, _: Question, __: str | None = None) -> AsyncGenerator[Chunk]:
         behaviour = self.behaviours.get(served_name, Behaviour())
         if self.chance.random() < behaviour.error_rate:
             self.clock.now += 0.1
