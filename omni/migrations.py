@@ -51,7 +51,7 @@ def create_feedback(cursor: Cursor) -> None:
 
 def add_voices(cursor: Cursor) -> None:
     """What learning from feedback asks for; rows from before have a visitor unknown to us."""
-    for column in ("visitor VARCHAR", "tasks MAP(VARCHAR, DOUBLE)", "length_ratio DOUBLE"):
+    for column in ("visitor VARCHAR", "tasks MAP(VARCHAR, DOUBLE)", "length_ratio DOUBLE", "expected_logit DOUBLE"):
         cursor.execute(f"ALTER TABLE feedback ADD COLUMN {column}")
 
 

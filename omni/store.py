@@ -79,6 +79,8 @@ class Feedback:
     """Share per task of the prompt; None = the decision's main task."""
     length_ratio: float | None = None
     """Length of the answer over the other's, or over the usual one; None = not known."""
+    expected_logit: float | None = None
+    """Quality that the decision expected of `model_id` less the other's, logits; None = not known."""
 
 
 class Store:
@@ -288,6 +290,7 @@ def _to_feedback(row: Mapping[str, Any]) -> tuple[Feedback, datetime]:
         visitor=row["visitor"],
         tasks=tasks,
         length_ratio=row["length_ratio"],
+        expected_logit=row["expected_logit"],
     )
     return feedback, row["given_at"].to_pydatetime().replace(tzinfo=UTC)
 
