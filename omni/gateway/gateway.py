@@ -42,6 +42,7 @@ class _Request:
     question: Question
     credential: Credential | None
     hedge: Hedge | None
+    only_local: bool
     started_s: float
 
 
@@ -95,12 +96,16 @@ class Gateway:
         server = self.board.server(name)
         return None if server is None else server.provider
 
-    def targets(self, model_ids: Sequence[str], *, credential: Credential | None = None) -> tuple[Target, ...]:
+    def targets(
+        self, model_ids: Sequence[str], *, credential: Credential | None = None, only_local: bool = False
+    ) -> tuple[Target, ...]:
         """Whom an answer may be asked of: models in the order given, each at the provider that does best first.
 
-        Providers that serve signed-in visitors only are left out without their `credential`.
+        Providers that serve signed-in visitors only are left out without their `credential`; with `only_local`, all
+        that are not on this machine.
         """
-        return tuple(target for model_id in model_ids for target in self._outlook.targets(model_id, credential))
+        targets = (target for model_id in model_ids for target in self._outlook.targets(model_id, credential))
+        return tuple(target for target in targets if not only_local or self.board.is_on_this_machine(target))
 
     def conditions(self, *, credential: Credential | None = None) -> Conditions:
         """What a decision should know of the servers: who serves what here, and how it does.
@@ -160,6 +165,7 @@ class Gateway:
         *,
         credential: Credential | None = None,
         hedge: Hedge | None = None,
+        only_local: bool = False,
     ) -> AsyncIterator[Answer]:
         """The answer as it grows, at most one update a frame, the last one with its final status.
 
@@ -170,8 +176,11 @@ class Gateway:
         Args:
             credential: The visitor's own token: for that provider and this answer only.
             hedge: When and for how much a second target is asked beside a slow one; None = never.
+            only_local: Ask nobody who is not on this machine, not even when all others fail.
         """
-        request = _Request(question=question, credential=credential, hedge=hedge, started_s=self._clock())
+        request = _Request(
+            question=question, credential=credential, hedge=hedge, only_local=only_local, started_s=self._clock()
+        )
         draft = Draft()
         task = asyncio.create_task(self._run(model_ids, request, draft))
         task.add_done_callback(lambda _: draft.changed.set())
@@ -194,7 +203,7 @@ class Gateway:
                 await task
 
     async def _run(self, model_ids: Sequence[str], request: _Request, draft: Draft) -> None:
-        targets = self.targets(model_ids, credential=request.credential)
+        targets = self.targets(model_ids, credential=request.credential, only_local=request.only_local)
         tries = Tries(targets, self.health, credential=request.credential)
         while (attempt := await self._next(tries)) is not None:
             draft.update(status=AnswerStatus.WAITING, target=attempt.target)

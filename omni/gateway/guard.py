@@ -28,18 +28,21 @@ class Verdict:
     """Who was asked."""
 
 
-async def ask_guard(gateway: Gateway, guard_ids: Sequence[str], conversation: Conversation) -> Verdict:
+async def ask_guard(
+    gateway: Gateway, guard_ids: Sequence[str], conversation: Conversation, *, only_local: bool = False
+) -> Verdict:
     """The first word of the first guard model that a connected server offers.
 
     Args:
         guard_ids: catalog ids of guard models, the preferred one first.
+        only_local: ask none that is not on this machine.
     """
     served = gateway.served_ids() or frozenset()
     for model_id in guard_ids:
         if model_id not in served:
             continue
         question = Question(conversation=_to_guard(model_id, conversation.last_user_text))
-        answers = [answer async for answer in gateway.answer((model_id,), question)]
+        answers = [answer async for answer in gateway.answer((model_id,), question, only_local=only_local)]
         if answers and answers[-1].status is AnswerStatus.DONE:
             word = re.search(r"\b(un)?safe\b", answers[-1].text.casefold())
             return Verdict(is_safe=None if word is None else word[1] is None, model_id=model_id)

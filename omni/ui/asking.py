@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from omni.gateway import Answer, AnswerStatus, Question, Target
 from omni.gateway.guard import ask_guard
@@ -49,12 +49,15 @@ def to_asked(turn: Turn, caller: Caller, *, model_ids: tuple[str, ...] | None = 
 
 async def ask(asked: Asked, services: Services) -> AsyncGenerator[Answer, None]:
     """The answer as it grows, with private values put back."""
-    extras: dict[str, Any] = {}
-    if asked.caller.credential is not None:
-        extras["credential"] = asked.caller.credential
-    if asked.turn.max_extra_usd is not None:
-        extras["hedge"] = Hedge(max_extra_usd=asked.turn.max_extra_usd)
-    answers = cast(AsyncGenerator[Answer, None], services.gateway.answer(asked.model_ids, asked.question, **extras))
+    most = asked.turn.max_extra_usd
+    stream = services.gateway.answer(
+        asked.model_ids,
+        asked.question,
+        credential=asked.caller.credential,
+        hedge=Hedge(max_extra_usd=most) if most is not None else None,
+        only_local=asked.turn.only_local,
+    )
+    answers = cast(AsyncGenerator[Answer, None], stream)
     async with contextlib.aclosing(answers):
         if asked.restorer is None:
             async for answer in answers:
@@ -94,10 +97,8 @@ async def find_guard_objection(asked: Asked, services: Services) -> str | None:
     if decision is None or decision.action != "ask_guard":
         return None
     guards = [card.model_id for card in services.catalog.models if card.role == "guard"]
-    if asked.turn.privacy == "local":
-        local = services.gateway.conditions().local
-        guards = [model_id for model_id in guards if model_id in local]
-    verdict = await ask_guard(services.gateway, guards, asked.question.conversation)
+    conversation, only_local = asked.question.conversation, asked.turn.only_local
+    verdict = await ask_guard(services.gateway, guards, conversation, only_local=only_local)
     return (decision.message or text.GUARD_OBJECTED) if verdict.is_safe is False else None
 
 

@@ -16,11 +16,10 @@ is the browser: storage belongs to one site."""
 
 # pictures lie in files that the server forgets
 _PLAIN = (
-    "(chat) => (chat || []).map((m) => ({role: m.role, metadata: m.metadata, content: typeof m.content === 'string' ?"
-    " m.content : (Array.isArray(m.content) ? m.content : [m.content]).map((part) => part.type === 'text' ? part.text :"
-    " '[…]').join('\\n')}))"
+    "(chat) => (chat || []).map((m) => ({...m, content: (Array.isArray(m.content) ? m.content : [m.content])"
+    ".map((part) => part.type === 'text' ? part : {type: 'text', text: typeof part === 'string' ? part : '[…]'})}))"
 )
-KEEP_JS = f"(chat, keep) => keep ? ({_PLAIN})(chat) : null"
+KEEP_JS = f"(chat, keep) => [keep ? ({_PLAIN})(chat) : null]"
 FORGET_JS = f"() => [null, false, {note_html(text.FORGOTTEN)!r}]"
 RESTORE_JS = "(kept) => kept && kept.length ? [kept, true] : [[], false]"
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from omni.gateway import Target
 from omni.reading.privacy import find_private
 from omni.ui import text
 from omni.ui.door import Caller
@@ -75,10 +76,10 @@ async def on_sent(turn: Turn, mode: PrivacyMode, keep: bool, *, caller: Caller, 
     if decision is None or turn.question is None:
         return await on_write(None, Turn(), mode, keep, caller=caller, services=services)
     model_id = turn.model_ids[0] if turn.model_ids and not turn.is_over else None
-    targets = services.gateway.targets((model_id,), credential=caller.credential) if model_id else ()
+    targets = _targets(model_id, turn, caller, services) if model_id else ()
     named = {target.provider for target in targets}
     disclosure = Disclosure(
-        mode=turn.privacy,
+        mode="local" if turn.only_local else turn.privacy,
         found=count_found([span.kind for span in decision.profile.privacy]),
         n_images=decision.profile.n_images,
         recipients=tuple(each for each in _recipients(services) if each.name in named),
@@ -87,6 +88,11 @@ async def on_sent(turn: Turn, mode: PrivacyMode, keep: bool, *, caller: Caller, 
         is_kept_here=keep,
     )
     return PrivacyUpdate(gr.update(label=summary_words(disclosure)), disclosure_html(disclosure))
+
+
+def _targets(model_id: str, turn: Turn, caller: Caller, services: Services) -> tuple[Target, ...]:
+    gateway = services.gateway
+    return gateway.targets((model_id,), credential=caller.credential, only_local=turn.only_local)
 
 
 def _recipients(services: Services) -> tuple[Recipient, ...]:

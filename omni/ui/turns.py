@@ -47,6 +47,12 @@ class Turn:
     """Nobody is asked: the chat says why."""
 
     @property
+    def only_local(self) -> bool:
+        """Nothing may leave this machine: the visitor wants it so, or a rule of the operator's."""
+        excluded = self.decision.excluded if self.decision else ()
+        return self.privacy == "local" or any(each.reason is Reason.LOCAL_ONLY for each in excluded)
+
+    @property
     def model_ids(self) -> tuple[str, ...]:
         """What to ask, in order."""
         if self.direct_name:
