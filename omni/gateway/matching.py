@@ -131,6 +131,8 @@ def _nearest(model: ServedModel, known: list[_Known]) -> tuple[str, How] | None:
         return None
     same = [entry for entry in known if entry.words == words and size.may_be(entry.size)]
     if same:
+        if not all(entry.size.may_be(same[0].size) for entry in same):
+            return None
         # one model and its quantised copies: the shortest name is the model's own
         return min((len(entry.model_id), entry.model_id) for entry in same)[1], How.NAME
     if not size.is_known:
