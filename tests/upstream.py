@@ -288,6 +288,7 @@ def run_upstream(models: Sequence[str] = ()) -> Iterator[Upstream]:
     # with the protocol named, asyncio sends small pieces at once; otherwise each answer waits 40 ms for the client
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
+    listener.listen()
     upstream.port = listener.getsockname()[1]
     config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)

@@ -14,8 +14,9 @@ PORTS: Mapping[int, str] = {11434: "Ollama", 8080: "llama.cpp", 1234: "LM Studio
 _OWNERS = {"library": "Ollama", "llamacpp": "llama.cpp", "organization_owner": "LM Studio", "vllm": "vLLM"}
 """How the servers sign their models, whatever the port."""
 HOST = "127.0.0.1"
-CONNECT_S = 0.3
-LOOK = Timeouts(connect_s=CONNECT_S, list_s=1.5)
+CONNECT_S = 1.0
+"""Where nobody listens, this machine says so at once."""
+LOOK = Timeouts(connect_s=CONNECT_S, list_s=3.0)
 
 Finder = Callable[[], Awaitable[tuple[Provider, ...]]]
 """Looks for servers; the answer is complete each time."""
@@ -65,9 +66,10 @@ async def _listens(port: int) -> bool:
     try:
         async with asyncio.timeout(CONNECT_S):
             _, writer = await asyncio.open_connection(HOST, port)
+            writer.close()
+            await writer.wait_closed()
     except (OSError, TimeoutError):
         return False
-    writer.close()
     return True
 
 
