@@ -10,10 +10,13 @@ import gradio as gr
 
 from evals.ui import build_benchmark_tab
 from omni.api import Guard, create_api, mount_api
+from omni.budgets import Budgets, Limits
 from omni.config import Settings
 from omni.errors import OmniError, StoreError
 from omni.explain import explain
-from omni.gateway import build_gateway, providers_from
+from omni.gateway import build_gateway, finder_for, providers_from
+from omni.learning import FeedbackBoard, load_board
+from omni.privacy import install_log_redaction
 from omni.reading import estimate_tokens
 from omni.references import load_references
 from omni.router import Router, load_router
@@ -23,12 +26,20 @@ from omni.ui import Services, build_page, launch_options
 
 def build_services(settings: Settings, router: Router | None = None) -> Services:
     """Everything the page shares. A store that cannot be opened is said on the page, and the app still starts."""
-    router = router or load_router()
-    model_ids = [card.model_id for card in router.catalog.models]
-    gateway = build_gateway(providers_from(settings), model_ids, count_tokens=estimate_tokens)
-    store, note = None, None
+    router = router or load_router(settings.policy_path)
+    cards, providers = router.catalog.models, providers_from(settings)
+    gateway = build_gateway(
+        providers,
+        [card.model_id for card in cards],
+        count_tokens=estimate_tokens,
+        cards=cards,
+        find=finder_for(providers, own_port=settings.port) if settings.discover else None,
+    )
+    limits, store, note = Limits.from_settings(settings), None, None
+    feedback, budgets = FeedbackBoard(), Budgets(limits)
     try:
         store = open_store(settings.db_path)
+        feedback, budgets = load_board(store), Budgets.from_store(limits, store)
     except StoreError as error:
         note = f"Figures are not kept. {error}"
     return Services(
@@ -38,8 +49,11 @@ def build_services(settings: Settings, router: Router | None = None) -> Services
         explain=explain,
         references=load_references(router.reader.features).choices,
         in_space=settings.in_space,
+        has_login=settings.has_oauth,
         store=store,
         storage_note=note,
+        feedback=feedback,
+        budgets=budgets,
     )
 
 
@@ -51,6 +65,7 @@ def build_app(services: Services) -> gr.Blocks:
 
 def main() -> int:
     """Runs the app until it is stopped; 2 when it cannot start."""
+    install_log_redaction()
     try:
         settings = Settings.from_env()
         services = build_services(settings)

@@ -49,12 +49,14 @@ class Settings:
     """For all visitors together; None = no ceiling."""
     max_running: int = 64
     """Answers under way at once."""
+    has_oauth: bool = False
+    """The Space lets visitors log in with their Hugging Face account."""
 
     @classmethod
     def from_env(cls) -> "Settings":
         """Reads HF_TOKEN, OMNI_BASE_URL, OMNI_API_KEY, OMNI_SERVERS with OMNI_KEY_<NAME>, OMNI_API_KEYS, OMNI_HOST,
         OMNI_PORT, OMNI_DB, OMNI_DISCOVER, OMNI_POLICY, OMNI_MAX_USD_PER_VISITOR, OMNI_MAX_USD_PER_DAY,
-        OMNI_MAX_RUNNING and SPACE_ID.
+        OMNI_MAX_RUNNING, and in a Space SPACE_ID and OAUTH_CLIENT_ID.
 
         Raises:
             InputError: A number is not one, or OMNI_SERVERS cannot be read.
@@ -78,6 +80,7 @@ class Settings:
             max_usd_per_visitor=_read_usd("OMNI_MAX_USD_PER_VISITOR"),
             max_usd_per_day=_read_usd("OMNI_MAX_USD_PER_DAY"),
             max_running=_read_count("OMNI_MAX_RUNNING", 64),
+            has_oauth=in_space and bool(os.environ.get("OAUTH_CLIENT_ID")),
         )
 
 

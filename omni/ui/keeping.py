@@ -19,14 +19,14 @@ _PLAIN = (
     "(chat) => (chat || []).map((m) => ({...m, content: (Array.isArray(m.content) ? m.content : [m.content])"
     ".map((part) => part.type === 'text' ? part : {type: 'text', text: typeof part === 'string' ? part : '[…]'})}))"
 )
-KEEP_JS = f"(chat, keep) => [keep ? ({_PLAIN})(chat) : null]"
-FORGET_JS = f"() => [null, false, {note_html(text.FORGOTTEN)!r}]"
+KEEP_JS = f"(chat, keep) => [keep ? ({_PLAIN})(chat) : []]"
+FORGET_JS = f"() => [[], false, {note_html(text.FORGOTTEN)!r}]"
 RESTORE_JS = "(kept) => kept && kept.length ? [kept, true] : [[], false]"
 
 
 def wire_keeping(chatbot: gr.Chatbot, panel: PrivacyFields, note: Any, moments: Sequence[Any]) -> None:
     """Keeps the chat after each of the moments while the visitor wants it, and brings it back with the page."""
-    kept = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=FORM_KEY)
+    kept = gr.BrowserState([], storage_key=STORAGE_KEY, secret=FORM_KEY)
     here: dict[str, Any] = {"fn": None, "show_progress": "hidden", "api_visibility": "private"}
     for moment in moments:
         moment.then(inputs=[chatbot, panel.keep], outputs=[kept], js=KEEP_JS, **here)

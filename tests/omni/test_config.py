@@ -49,3 +49,11 @@ def test_a_wrong_number_is_named(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match=name):
         Settings.from_env()
+
+
+def test_visitors_log_in_only_where_the_space_lets_them(monkeypatch):
+    """Elsewhere the variable means nothing."""
+    monkeypatch.setenv("OAUTH_CLIENT_ID", "x")
+    assert not Settings.from_env().has_oauth
+    monkeypatch.setenv("SPACE_ID", "someone/omni")
+    assert Settings.from_env().has_oauth
