@@ -1,16 +1,19 @@
 """Many answers through servers that fail at random, compared byte for byte with what the servers sent.
 
-By hand: python -m tests.omni.gateway.soak --requests 5000
+By hand: python -m tests.omni.gateway.soak --requests 5000, or --requests 20000 to see the memory after every 5,000.
 """
 
 import argparse
 import asyncio
+import gc
 import random
+import resource
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from omni.gateway import Answer, AnswerStatus, Gateway, HealthBoard, OpenAIServer, Provider, Question
 from omni.gateway.gauges import HALF_LIFE_S
@@ -19,6 +22,7 @@ from tests.upstream import BEFORE_FIRST, Step, Upstream, run_upstream
 
 NAMES = ("one", "two", "three")
 MODELS = ("a", "b", "c")
+STEP = 5000
 WORDS = ("sky", "blue", "λ=450", "nm", "«scatter»", "波長", "🌈", "air,", "because\nshort", "waves;", "**strongest**")
 
 
@@ -137,6 +141,37 @@ def run_soak(
     return judge(asyncio.run(main()), upstreams, time.perf_counter() - started)
 
 
+def run_steps(
+    upstreams: Sequence[Upstream], n_requests: int, *, rate: float, seed: int = 1, n_together: int = 8
+) -> Iterator[tuple[SoakResult, float]]:
+    """One gateway and one loop for all requests; after every 5,000 the result of those and the process's memory in MB.
+
+    The servers' logs are emptied in between, so that what grows is the gateway's.
+    """
+    with asyncio.Runner() as runner:
+        gateway = build_soak_gateway(upstreams)
+        for first in range(0, n_requests, STEP):
+            for number, upstream in enumerate(upstreams):
+                upstream.reset()
+                upstream.fail_at_random(seed * 10 + number, rate, text=text_for)
+            started = time.perf_counter()
+            n_now = min(STEP, n_requests - first)
+            answers = runner.run(ask_many(gateway, n_now, first=first, n_together=n_together))
+            result = judge(answers, upstreams, time.perf_counter() - started)
+            answers.clear()
+            for upstream in upstreams:
+                upstream.reset()
+            gc.collect()
+            yield result, rss_mb()
+        runner.run(gateway.close())
+
+
+def rss_mb() -> float:
+    """Memory of this process that is in use now, in MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
 @dataclass(slots=True, kw_only=True)
 class Outage:
     """One provider's death and return, on a clock that moves 0.1 s with every request."""
@@ -211,14 +246,16 @@ def main() -> None:
     with ExitStack() as stack:
         upstreams = [stack.enter_context(run_upstream()) for _ in NAMES]
         run_soak(upstreams, 20, rate=0.0)
-        calm = run_soak(upstreams, args.requests // 5, rate=0.0, n_together=args.together)
+        n_short = min(1000, args.requests)
+        calm = run_soak(upstreams, n_short, rate=0.0, n_together=args.together)
         print("no failures:     ", calm, flush=True)
-        stormy = run_soak(upstreams, args.requests, rate=args.rate, seed=args.seed, n_together=args.together)
-        print("failures:        ", stormy)
-        print(f"added at p95:     {stormy.first_ms_at(0.95) - calm.first_ms_at(0.95):.1f} ms", flush=True)
+        for stormy, mb in run_steps(upstreams, args.requests, rate=args.rate, seed=args.seed, n_together=args.together):
+            print("failures:        ", stormy)
+            added_ms = stormy.first_ms_at(0.95) - calm.first_ms_at(0.95)
+            print(f"added at p95:     {added_ms:.1f} ms; memory {mb:.1f} MB", flush=True)
         cuts = (*BEFORE_FIRST, Step(cut=True), Step(no_finish=True))
-        print("with cut streams:", run_soak(upstreams, args.requests // 5, rate=args.rate, failures=cuts), flush=True)
-        print("outage:          ", run_outage(upstreams, args.requests // 2))
+        print("with cut streams:", run_soak(upstreams, n_short, rate=args.rate, failures=cuts), flush=True)
+        print("outage:          ", run_outage(upstreams, 2 * n_short))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Streaming, failover and errors against the scripted server."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
 
-from omni.gateway import Answer, AnswerStatus, Gateway, OpenAIServer, Provider, Question
+from omni.gateway import Answer, AnswerStatus, Gateway, OpenAIServer, Provider, Question, remaining
 from omni.types import Conversation
 from tests.upstream import Step, Upstream
 
@@ -100,21 +101,54 @@ def test_an_unreachable_server_is_said_plainly() -> None:
     assert answer.error == "down cannot be reached or closed the connection."
 
 
-def test_closing_the_stream_closes_the_connection(upstream: Upstream) -> None:
-    """Stop reaches the server: it sees the client go."""
-    upstream.script("a", Step(text="one two", hold="never"))
+@pytest.mark.parametrize("step", [Step(text="one two", hold="never"), Step(hold_first="never")], ids=["text", "wait"])
+def test_stop_reaches_the_server_within_half_a_second(upstream: Upstream, step: Step) -> None:
+    """Before the first piece and after it, by the server's own log."""
+    upstream.script("a", step)
 
-    async def take_first() -> None:
+    async def stop() -> float:
         gateway = _gateway(upstream)
         stream = gateway.answer(["a"], QUESTION)
         async for answer in stream:
-            if answer.text:
+            while not upstream.sent:
+                await asyncio.sleep(0.001)
+            if answer.text or step.hold_first:
                 break
+        stopped_s = time.monotonic()
         await stream.aclose()
         await gateway.close()
+        return stopped_s
 
-    asyncio.run(take_first())
+    stopped_s = asyncio.run(stop())
     assert upstream.disconnected.wait(5)
+    assert (upstream.sent[0].left_s or 1e9) - stopped_s < 0.5
+
+
+def test_an_interrupted_answer_goes_on_with_the_next_model(upstream: Upstream) -> None:
+    """As an answer of its own: the broken text stays what it was, and the broken model is not asked again."""
+    upstream.script("a", Step(text="one two three four", cut=True))
+    broken = _ask(upstream, ("a", "b", "c"))[-1]
+    others = remaining(("a", "b", "c"), broken)
+    whole = _ask(upstream, others)[-1]
+    assert (broken.status, broken.text, others) == (AnswerStatus.INTERRUPTED, "one two three", ("b", "c"))
+    assert (whole.status, whole.text) == (AnswerStatus.DONE, Step().text)
+    assert [body["model"] for body in upstream.requests] == ["a", "b"]
+    assert [message["content"] for message in upstream.requests[1]["messages"]] == ["Why is the sky blue?"]
+
+
+def test_models_that_failed_come_last_when_an_answer_goes_on(upstream: Upstream) -> None:
+    """They may be well again, but others are likelier to be."""
+    upstream.script("a", Step(status=404))
+    upstream.script("b", Step(text="one two", cut=True))
+    broken = _ask(upstream, ("a", "b", "c"))[-1]
+    assert remaining(("a", "b", "c"), broken) == ("c", "a")
+
+
+def test_who_answered_behind_a_router_is_kept(upstream: Upstream) -> None:
+    """The header says it."""
+    upstream.script("a", Step(headers=(("x-inference-provider", "novita"),)))
+    assert _ask(upstream)[-1].served_by == "novita"
+    assert _ask(upstream)[-1].served_by is None
 
 
 def test_pictures_travel_with_their_message(upstream: Upstream) -> None:
