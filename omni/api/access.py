@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from omni.api.errors import CLIENT_GONE, ApiError
+from omni.api.errors import BUSY, CLIENT_GONE, ApiError
 from omni.api.metrics import Metrics
 from omni.api.services import Guard
 
@@ -101,7 +101,7 @@ class Access:
     def _place_in_queue(self) -> Iterator[None]:
         if self._n_answers >= self._guard.max_answers:
             message = f"{self._n_answers} answers are under way, which is the limit here. Try again in a moment."
-            raise ApiError(429, message, code="server_busy", headers={"retry-after": "1"})
+            raise ApiError(503, message, code=BUSY, headers={"retry-after": "1"})
         self._n_answers += 1
         self._metrics.answers_active.set(self._n_answers)
         try:

@@ -1,5 +1,7 @@
 """The upstream's chunks in OpenAI's shape, one by one or merged into a completion."""
 
+import time
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +29,11 @@ def to_chunk(event: dict[str, Any], *, completion_id: str, created: int, model: 
     return event
 
 
+def new_names() -> dict[str, Any]:
+    """Id and time of an answer, for `to_chunk`."""
+    return {"completion_id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time())}
+
+
 def usage_of(event: dict[str, Any]) -> Usage | None:
     """The tokens that a chunk reports."""
     usage = event.get("usage")
@@ -43,6 +50,11 @@ def without_usage(chunk: dict[str, Any]) -> dict[str, Any] | None:
     if not chunk["choices"]:
         return None
     return {name: value for name, value in chunk.items() if name != "usage"}
+
+
+def finish_reason_of(chunk: dict[str, Any]) -> str | None:
+    """Why a choice of this chunk ended; None while none has."""
+    return next((choice["finish_reason"] for choice in chunk["choices"] if choice.get("finish_reason")), None)
 
 
 def merge(chunks: Sequence[dict[str, Any]]) -> dict[str, Any]:

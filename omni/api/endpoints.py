@@ -8,11 +8,13 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from omni.api.caller import read_caller
 from omni.api.chat import answer_chat
-from omni.api.errors import ApiError, unknown_model
+from omni.api.errors import unknown_model
+from omni.api.feedback import find_stored, take_feedback
 from omni.api.parts import Parts
-from omni.api.requests import ALIASES, FeedbackRequest, parse, parse_chat, read_json
-from omni.errors import StoreError
+from omni.api.planning import decide
+from omni.api.requests import ALIASES, parse_chat, read_json
 
 
 class Endpoints:
@@ -30,7 +32,8 @@ class Endpoints:
         chat = parse_chat(await read_json(request, self._parts.guard.max_body_bytes))
         if chat.preferences is None:
             raise unknown_model(chat.model, f"is not routed; expected one of {', '.join(ALIASES)}.")
-        decision = await self._parts.decide(chat)
+        caller = read_caller(request, self._parts.guard, self._parts.mark)
+        decision = (await decide(self._parts, chat, caller)).decision
         return JSONResponse(await asyncio.to_thread(self._parts.decision_json, decision))
 
     async def on_models(self, _: Request) -> Response:
@@ -51,25 +54,11 @@ class Endpoints:
         if entry is not None:
             body = await asyncio.to_thread(self._parts.decision_json, entry.decision)
             return JSONResponse(body | {"answered_by": entry.answered_by})
-        return JSONResponse(await self._stored(decision_id))
+        return JSONResponse(await find_stored(self._parts, decision_id))
 
     async def on_feedback(self, request: Request) -> Response:
-        """POST /v1/feedback: a rating, kept as a figure."""
-        feedback = parse(FeedbackRequest, await read_json(request, self._parts.guard.max_body_bytes))
-        entry = self._parts.journal.find(feedback.decision_id)
-        model_id = feedback.model_id
-        if entry is not None:
-            offered = entry.decision.scores.model_ids
-            model_id = model_id or entry.answered_by or offered[0]
-        else:
-            row = await self._stored(feedback.decision_id)
-            model_id = model_id or str((row["answer"] or row)["model_id"])
-        if model_id not in self._parts.cards:
-            raise unknown_model(model_id, "did not answer this decision.")
-        is_kept = self._parts.services.store is not None and feedback.rating != 0
-        if is_kept:
-            await asyncio.to_thread(self._save_feedback, feedback, model_id)
-        return JSONResponse({"decision_id": feedback.decision_id, "model_id": model_id, "stored": is_kept})
+        """POST /v1/feedback: a rating or a vote, kept as a figure."""
+        return await take_feedback(self._parts, request)
 
     async def on_health(self, _: Request) -> Response:
         """GET /healthz: whether this process serves; model servers may still be away."""
@@ -87,28 +76,6 @@ class Endpoints:
     async def on_metrics(self, _: Request) -> Response:
         """GET /metrics."""
         return Response(self._parts.metrics.to_text(), headers={"content-type": CONTENT_TYPE_LATEST})
-
-    async def _stored(self, decision_id: str) -> dict[str, Any]:
-        await asyncio.to_thread(self._parts.journal.flush)
-        try:
-            row = await asyncio.to_thread(self._parts.journal.stored, decision_id)
-        except StoreError:
-            raise ApiError(503, "The stored figures cannot be read now.", code="store_unavailable") from None
-        if row is None:
-            raise ApiError(404, "There is no decision with this id.", param="decision_id", code="decision_not_found")
-        return row
-
-    def _save_feedback(self, feedback: FeedbackRequest, model_id: str) -> None:
-        from omni.store import Feedback, FeedbackKind
-
-        assert self._parts.services.store is not None
-        kind: FeedbackKind = "like" if feedback.rating > 0 else "dislike"
-        try:
-            self._parts.services.store.save_feedback(
-                Feedback(decision_id=feedback.decision_id, kind=kind, model_id=model_id, value=feedback.rating)
-            )
-        except StoreError:
-            raise ApiError(503, "The rating could not be kept.", code="store_unavailable") from None
 
     def _names(self) -> list[str]:
         board = self._parts.services.gateway.board

@@ -5,11 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from omni.errors import OmniError
+from omni.budgets import BUSY_S
+from omni.errors import BudgetExceeded, OmniError
 from omni.gateway import Attempt, ErrorKind
 
 CLIENT_GONE = 499
 """Counted when the client closed the connection first; nobody receives it."""
+
+
+BUSY = "server_busy"
+"""All places are taken here, whatever the model servers do."""
 
 
 class ApiError(OmniError):
@@ -32,10 +37,19 @@ class ApiError(OmniError):
 
     def to_json(self) -> dict[str, Any]:
         """The reply's body."""
-        return {"error": {"message": str(self), "type": _type(self.status), "param": self.param, "code": self.code}}
+        return {
+            "error": {
+                "message": str(self),
+                "type": _type(self.status, self.code),
+                "param": self.param,
+                "code": self.code,
+            }
+        }
 
 
-def _type(status: int) -> str:
+def _type(status: int, code: str | None) -> str:
+    if code == BUSY:
+        return "server_error"
     if status == 401:
         return "authentication_error"
     if status == 429:
@@ -89,6 +103,14 @@ def error_of_failures(failures: Sequence[Failure], *, retry_after_s: float | Non
     is_down = is_down or all(failure.status in (503, 504) for failure in failures)
     code = "upstream_unavailable" if is_down else "upstream_error"
     return ApiError(503 if is_down else 502, message, code=code, headers=headers)
+
+
+def error_of_budget(error: BudgetExceeded) -> ApiError:
+    """What the client hears when a ceiling is reached: 429 when it is one of cost, 503 when all places are taken."""
+    headers = {"retry-after": str(max(1, math.ceil(error.retry_after_s)))}
+    if error.retry_after_s == BUSY_S:
+        return ApiError(503, str(error), code=BUSY, headers=headers)
+    return ApiError(429, str(error), code="budget_exceeded", headers=headers)
 
 
 def unknown_model(model: str, message: str, headers: Mapping[str, str] | None = None) -> ApiError:

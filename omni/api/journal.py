@@ -28,6 +28,8 @@ class Entry:
 
     decision: Decision
     answered_by: str | None = None
+    session_key: str | None = None
+    """Of the conversation that the decision is part of."""
 
 
 class _Kept(NamedTuple):
@@ -51,11 +53,13 @@ class Journal:
         self._hurry = threading.Event()
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="omni-journal") if store else None
 
-    def keep_decision(self, decision: Decision) -> None:
+    def keep_decision(self, decision: Decision, *, session_key: str | None = None) -> None:
         """Remembers a decision and stores its figures."""
         with self._lock:
             known = self._entries.pop(decision.decision_id, None)
-            self._entries[decision.decision_id] = replace(known or Entry(decision=decision), decision=decision)
+            self._entries[decision.decision_id] = replace(
+                known or Entry(decision=decision), decision=decision, session_key=session_key
+            )
             while len(self._entries) > self._max_decisions:
                 self._entries.popitem(last=False)
         self._write(decision)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.requests import ClientDisconnect, Request
 
 from omni.api.errors import ApiError
@@ -32,6 +32,7 @@ class _Wishes(BaseModel):
     allow: list[str] = []
     deny: list[str] = []
     licences_denied: list[str] = []
+    local_only: bool = False
 
 
 class _StreamOptions(BaseModel):
@@ -47,13 +48,28 @@ class _Chat(BaseModel):
 
 
 class FeedbackRequest(BaseModel):
-    """Body of POST /v1/feedback."""
+    """Body of POST /v1/feedback: a rating of one answer, or which of two was better."""
 
     decision_id: str = Field(min_length=1, max_length=64)
-    rating: float = Field(ge=-1, le=1, allow_inf_nan=False)
+    rating: float | None = Field(default=None, ge=-1, le=1, allow_inf_nan=False)
     """-1 = bad, 1 = good; 0 says nothing and is not kept."""
     model_id: str | None = Field(default=None, max_length=300)
     """The model that answered; left out = the last that answered this decision."""
+    other_model_id: str | None = Field(default=None, max_length=300)
+    """The model whose answer was compared with it."""
+    winner: str | None = Field(default=None, max_length=300)
+    """`model_id`, `other_model_id` or "tie"."""
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> "FeedbackRequest":
+        is_vote = self.other_model_id is not None or self.winner is not None
+        if is_vote == (self.rating is not None):
+            raise ValueError("expected a rating from -1 to 1, or other_model_id and winner")
+        if is_vote and (self.model_id is None or self.model_id == self.other_model_id):
+            raise ValueError("a vote needs model_id and another other_model_id")
+        if is_vote and self.winner not in (self.model_id, self.other_model_id, "tie"):
+            raise ValueError("winner is model_id, other_model_id or tie")
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +144,7 @@ def parse_chat(raw: Mapping[str, Any]) -> ChatRequest:
             allow=tuple(wishes.allow),
             deny=tuple(wishes.deny),
             licences_denied=tuple(wishes.licences_denied),
+            local_only=wishes.local_only,
         )
     body = {name: value for name, value in raw.items() if name not in _OWN_FIELDS}
     body["messages"] = [_without_reasoning(message) for message in chat.messages]

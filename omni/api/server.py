@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from omni.api.access import Access, error_response
+from omni.api.caller import marker
 from omni.api.endpoints import Endpoints
 from omni.api.errors import ApiError
 from omni.api.journal import Journal
@@ -28,6 +29,7 @@ def create_api(services: Services, *, guard: Guard | None = None) -> Starlette:
         metrics=metrics,
         journal=Journal(services.store),
         relay=Relay(services.gateway),
+        mark=services.store.mark if services.store is not None else marker(),
         cards={card.model_id: card for card in services.catalog.models},
     )
 
@@ -35,6 +37,7 @@ def create_api(services: Services, *, guard: Guard | None = None) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         await parts.relay.close()
+        await services.gateway.close()  # guard models were asked on this loop
         parts.journal.close()
 
     api = Starlette(routes=_routes(Endpoints(parts)), lifespan=lifespan)

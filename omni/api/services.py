@@ -13,6 +13,8 @@ from omni.references import ReferenceChoice
 from omni.types import Conversation, Decision, Explanation, Preferences
 
 if TYPE_CHECKING:
+    from omni.budgets import Budgets
+    from omni.learning import FeedbackBoard
     from omni.store import Store
 
 
@@ -43,6 +45,10 @@ class Services(Protocol):
     def references(self) -> Callable[[Decision], tuple[ReferenceChoice, ...]]: ...
     @property
     def store(self) -> "Store | None": ...
+    @property
+    def feedback(self) -> "FeedbackBoard | None": ...
+    @property
+    def budgets(self) -> "Budgets | None": ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from omni.api.events import Event, EventReader, to_json
 from omni.errors import BadReply, ProviderError
 from omni.gateway import ErrorKind, Provider, Target, Timeouts
+from omni.gateway.client import transport_options
 from omni.gateway.failures import ServerFailure, to_provider_error
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Upstreams:
                 max_retries=0,
                 timeout=timeout,
                 # a third of the work per piece of the SDK's usual transport
-                http_client=openai.DefaultAioHttpClient(timeout=timeout, limits=limits),
+                http_client=openai.DefaultAioHttpClient(timeout=timeout, limits=limits, **transport_options(provider)),
             )
         return self._clients[provider]
 

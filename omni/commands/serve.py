@@ -4,7 +4,7 @@ import argparse
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from omni.config import Settings
@@ -12,8 +12,10 @@ from omni.errors import InputError, StoreError
 from omni.gateway import providers_from
 
 if TYPE_CHECKING:
+    from omni.budgets import Budgets
     from omni.catalog import Catalog
     from omni.gateway import Gateway
+    from omni.learning import FeedbackBoard
     from omni.references import ReferenceChoice
     from omni.router import Router
     from omni.store import Store
@@ -32,6 +34,8 @@ class ServerServices:
     explain: "Callable[[Decision, Catalog], Explanation]"
     references: "Callable[[Decision], tuple[ReferenceChoice, ...]]"
     store: "Store | None" = None
+    feedback: "FeedbackBoard | None" = None
+    budgets: "Budgets | None" = None
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -50,8 +54,9 @@ def run(args: argparse.Namespace) -> int:
     """
     settings = Settings.from_env()
     host, port = args.host or settings.host, settings.port if args.port is None else _port(args.port)
+    where = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
     with _listener(host, port) as listener:
-        _serve(listener, settings, where=f"http://{f'[{host}]' if ':' in host else host}:{port}/v1")
+        _serve(listener, replace(settings, host=host, port=port), where=where)
     return 0
 
 
@@ -59,9 +64,12 @@ def _serve(listener: socket.socket, settings: Settings, *, where: str) -> None:
     import uvicorn
 
     from omni.api import Guard, create_api
+    from omni.privacy import install_log_redaction
 
+    install_log_redaction()
     services = build_services(settings)
-    api = create_api(services, guard=Guard(api_keys=settings.api_keys))
+    max_answers = max(Guard().max_answers, settings.max_running)
+    api = create_api(services, guard=Guard(api_keys=settings.api_keys, max_answers=max_answers))
     # No access log: paths hold ids, and whoever wants figures reads /metrics.
     config = uvicorn.Config(api, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
     _say_where(where, settings)
@@ -78,27 +86,39 @@ def _serve(listener: socket.socket, settings: Settings, *, where: str) -> None:
 
 def build_services(settings: Settings, router: "Router | None" = None) -> ServerServices:
     """Everything the server needs. A store that cannot be opened is said, and the server still starts."""
+    from omni.budgets import Budgets, Limits
     from omni.explain import explain
-    from omni.gateway import build_gateway
+    from omni.gateway import build_gateway, finder_for
+    from omni.learning import FeedbackBoard, load_board
     from omni.reading import estimate_tokens
     from omni.references import load_references
     from omni.router import load_router
     from omni.store import open_store
 
-    router = router or load_router()
-    model_ids = [card.model_id for card in router.catalog.models]
-    store = None
+    router = router or load_router(settings.policy_path)
+    cards, providers = router.catalog.models, providers_from(settings)
+    store, limits = None, Limits.from_settings(settings)
+    feedback, budgets = FeedbackBoard(), Budgets(limits)
     try:
         store = open_store(settings.db_path)
+        feedback, budgets = load_board(store), Budgets.from_store(limits, store)
     except StoreError as error:
         print(f"omni: figures are not kept. {error}", file=sys.stderr)
     return ServerServices(
         catalog=router.catalog,
         router=router,
-        gateway=build_gateway(providers_from(settings), model_ids, count_tokens=estimate_tokens),
+        gateway=build_gateway(
+            providers,
+            [card.model_id for card in cards],
+            count_tokens=estimate_tokens,
+            cards=cards,
+            find=finder_for(providers, own_port=settings.port) if settings.discover else None,
+        ),
         explain=explain,
         references=load_references(router.reader.features).choices,
         store=store,
+        feedback=feedback,
+        budgets=budgets,
     )
 
 
@@ -124,7 +144,7 @@ def _say_where(where: str, settings: Settings) -> None:
     is_local = any(where.startswith(f"http://{host}:") for host in LOOPBACK)
     if not is_local and not settings.api_keys:
         print("omni: anyone who reaches this address may use it; set OMNI_API_KEYS to ask for a key.", file=sys.stderr)
-    if not providers_from(settings):
+    if not providers_from(settings) and not settings.discover:
         print("omni: no model server is connected; set HF_TOKEN or OMNI_BASE_URL.", file=sys.stderr)
 
 

@@ -313,6 +313,8 @@ def run_both(pace: Pace) -> Iterator[tuple[dict[str, int], str, str]]:
             OMNI_BASE_URL=f"http://{upstream}/v1",
             HF_TOKEN="",
             OMNI_SERVERS="",
+            OMNI_DISCOVER="0",
+            OMNI_MAX_RUNNING="1000",
         ) as served,
     ):
         wait_for(server)

@@ -4,11 +4,13 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -21,9 +23,10 @@ from omni.commands.serve import ServerServices
 from omni.explain import explain
 from omni.gateway import Provider, build_gateway
 from omni.router import Router
-from omni.store import Store
 
 DEADLINE_S = 10.0
+SERVED = ("Qwen/Qwen3-8B", "zai-org/GLM-4.6")
+HELLO: list[Any] = [{"role": "user", "content": "Why is the sky blue?"}]
 
 
 @contextmanager
@@ -61,10 +64,35 @@ def build_services(
 
 
 @contextmanager
-def run_api(router: Router, *base_urls: str, guard: Guard | None = None, store: Store | None = None) -> Iterator[str]:
+def run_api(router: Router, *base_urls: str, guard: Guard | None = None, **services: Any) -> Iterator[str]:
     """The server over scripted upstreams; gives its address, without /v1."""
-    with serve(create_api(build_services(router, base_urls, store=store), guard=guard)) as url:
+    with serve(create_api(build_services(router, base_urls, **services), guard=guard)) as url:
         yield url
+
+
+def post(url: str, body: Any, path: str = "chat/completions", **options: Any) -> httpx.Response:
+    """A request as curl sends it."""
+    return httpx.post(f"{url}/v1/{path}", json=body, timeout=DEADLINE_S, **options)
+
+
+def ask(url: str, *, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
+    """A chat request with a prompt."""
+    return post(url, {"model": "omni", "messages": HELLO, **fields}, headers=headers)
+
+
+def error_of(reply: httpx.Response) -> tuple[int, str]:
+    """Status and code of an error in OpenAI's shape."""
+    error = reply.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert error["message"]
+    return reply.status_code, error["code"]
+
+
+def wait_until(condition: Callable[[], Any]) -> None:
+    """Returns as soon as the condition holds; fails after the deadline."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened in time"
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,11 +17,21 @@ from omni.explain import explain
 from omni.router import Router
 from omni.store import open_store
 from omni.types import Conversation, Preferences
-from tests.omni.api_server import DEADLINE_S, build_services, run_api, run_chunks, serve
+from tests.omni.api_server import (
+    DEADLINE_S,
+    HELLO,
+    SERVED,
+    ask,
+    build_services,
+    error_of,
+    post,
+    run_api,
+    run_chunks,
+    serve,
+    wait_until,
+)
 from tests.upstream import DEFAULT_TEXT, Step, Upstream
 
-SERVED = ("Qwen/Qwen3-8B", "zai-org/GLM-4.6")
-HELLO: list[Any] = [{"role": "user", "content": "Why is the sky blue?"}]
 TOOLS: list[Any] = [
     {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
 ]
@@ -42,31 +51,6 @@ def client(url: str) -> Iterator[openai.OpenAI]:
     """The official client, which does not try again by itself."""
     with openai.OpenAI(base_url=f"{url}/v1", api_key="any", max_retries=0, timeout=DEADLINE_S) as client:
         yield client
-
-
-def post(url: str, body: Any, path: str = "chat/completions", **options: Any) -> httpx.Response:
-    """A request as curl sends it."""
-    return httpx.post(f"{url}/v1/{path}", json=body, timeout=DEADLINE_S, **options)
-
-
-def ask(url: str, **fields: Any) -> httpx.Response:
-    """A chat request with a prompt."""
-    return post(url, {"model": "omni", "messages": HELLO, **fields})
-
-
-def error_of(reply: httpx.Response) -> tuple[int, str]:
-    """Status and code of an error in OpenAI's shape."""
-    error = reply.json()["error"]
-    assert set(error) == {"message", "type", "param", "code"}
-    assert error["message"]
-    return reply.status_code, error["code"]
-
-
-def wait_until(condition: Any) -> None:
-    """Returns as soon as the condition holds; fails after the deadline."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened in time"
 
 
 def test_official_client_gets_an_answer(client, upstream):
@@ -332,7 +316,7 @@ def test_a_full_server_says_so(router):
     """Politely, with a time to come back."""
     with run_api(router, guard=Guard(max_answers=0)) as url:
         reply = ask(url)
-    assert error_of(reply) == (429, "server_busy")
+    assert error_of(reply) == (503, "server_busy")
     assert reply.headers["retry-after"] == "1"
 
 

@@ -1,0 +1,199 @@
+"""From a request to a plan: who is asked, in which order, with which words, or why nobody is."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from omni.api.caller import Caller
+from omni.api.errors import ApiError, unknown_model
+from omni.api.parts import Parts
+from omni.api.relay import Ask
+from omni.api.requests import ChatRequest
+from omni.conditions import Conditions
+from omni.conversations import build_conversation
+from omni.errors import InputError, NoModelAvailable
+from omni.gateway import Hedge, Target
+from omni.gateway.guard import ask_guard
+from omni.gateway.prices import expected_cost_usd
+from omni.policy import PRESETS
+from omni.privacy import Anonymiser, ChunkRestorer
+from omni.sessions import Session, put_rejected_last, session_key, stick
+from omni.types import Conversation, Decision, Preferences, Reason
+
+MAX_CHARS_INLINE = 20_000
+"""Up to here a decision takes a few milliseconds."""
+CHARS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """A decision, with what it was made for."""
+
+    decision: Decision
+    conversation: Conversation = field(repr=False)
+    session: Session
+    session_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one answer is made."""
+
+    ask: Ask
+    routed: Routed | None
+    """None = the client named the model."""
+    restorer: ChunkRestorer | None = field(default=None, repr=False)
+    """Puts private values back into the answer; None = none were taken out."""
+    refusal: str | None = None
+    """The sentence instead of an answer; None = somebody is asked."""
+
+    @property
+    def decision(self) -> Decision | None:
+        return self.routed.decision if self.routed else None
+
+
+async def decide(parts: Parts, chat: ChatRequest, caller: Caller) -> Routed:
+    """Routes a request and keeps the decision's figures.
+
+    Raises:
+        ApiError: 400; there is nothing to read, or no model is left.
+    """
+    assert chat.preferences is not None
+    preferences = replace(chat.preferences, local_only=chat.preferences.local_only or caller.privacy == "local")
+    try:
+        conversation = build_conversation(chat.body)
+        key = caller.session or session_key(f"{caller.visitor} {chat.body.get('user')}", conversation)
+        session = parts.sessions.find(key)
+        conditions = _conditions(parts, conversation, preferences, session)
+        decision = await _route(parts, conversation, preferences, conditions)
+    except InputError as error:
+        raise ApiError(400, str(error), param="messages", code="invalid_value") from None
+    except NoModelAvailable as error:
+        raise ApiError(400, str(error), code="no_model_available") from None
+    answered_by = "" if decision.action == "refuse" else decision.chosen.model_id
+    parts.metrics.decisions.labels(decision.preferences.preset, answered_by).inc()
+    parts.journal.keep_decision(decision, session_key=key)
+    return Routed(decision=decision, conversation=conversation, session=session, session_key=key)
+
+
+async def plan(parts: Parts, chat: ChatRequest, caller: Caller) -> Plan:
+    """Whom to ask: the decision's models by rank, or the one model that the client named.
+
+    Raises:
+        ApiError: 400 see `decide`; 404 nobody offers the named model; 503 no server is connected or fits.
+    """
+    gateway = parts.services.gateway
+    if chat.preferences is not None:
+        routed = await decide(parts, chat, caller)
+        if routed.decision.action == "refuse":
+            return Plan(ask=Ask(targets=(), body={}), routed=routed, refusal=routed.decision.message)
+    else:
+        routed = None
+    if not gateway.is_connected:
+        message = "No model server is connected. Set HF_TOKEN or OMNI_BASE_URL; /v1/route works without."
+        raise ApiError(503, message, code="no_provider")
+    targets = _targets(parts, chat, caller, routed)
+    body, restorer = await _masked(chat, caller, routed)
+    refusal = await _objection(parts, routed, is_local=caller.privacy == "local", is_masked=restorer is not None)
+    ask = Ask(
+        targets=targets,
+        body=body,
+        hedge=Hedge() if caller.wants_hedge else None,
+        input_tokens=routed.decision.profile.input_tokens if routed else _n_chars(body) // CHARS_PER_TOKEN,
+    )
+    return Plan(ask=ask, routed=routed, restorer=restorer, refusal=refusal)
+
+
+def expected_usd(parts: Parts, plan: Plan, target: Target | None = None) -> float | None:
+    """What the answer of the target, or of the first, is expected to cost; None when there is no figure."""
+    target = target or next(iter(plan.ask.targets), None)
+    if plan.refusal is not None or target is None:
+        return 0.0
+    provider, decision = parts.services.gateway.provider(target.provider), plan.decision
+    if provider is not None and provider.is_found:
+        return 0.0
+    if decision is not None and target.model_id in decision.scores.model_ids:
+        return decision.candidates[decision.scores.model_ids.index(target.model_id)].cost_usd
+    return expected_cost_usd(parts.services.gateway.price(target), plan.ask.input_tokens)
+
+
+def is_local(parts: Parts, target: Target) -> bool:
+    """Whether the target's server is on this machine."""
+    provider = parts.services.gateway.provider(target.provider)
+    return provider is not None and provider.is_local
+
+
+def _conditions(parts: Parts, conversation: Conversation, preferences: Preferences, session: Session) -> Conditions:
+    weights = preferences.weights or PRESETS[preferences.preset]
+    feedback = parts.services.feedback
+    return replace(
+        parts.services.gateway.conditions(),
+        residuals=feedback.residuals() if feedback is not None else {},
+        sticky=stick(session, conversation, weights, parts.cards.get(session.model_id or "")),
+    )
+
+
+async def _route(
+    parts: Parts, conversation: Conversation, preferences: Preferences, conditions: Conditions
+) -> Decision:
+    route = parts.services.router.route
+    if sum(len(message.text) for message in conversation.messages) <= MAX_CHARS_INLINE:
+        # A thread would compete with this one for the interpreter, and every stream would wait for it.
+        return route(conversation, preferences, conditions=conditions)
+    return await asyncio.to_thread(route, conversation, preferences, conditions=conditions)
+
+
+def _targets(parts: Parts, chat: ChatRequest, caller: Caller, routed: Routed | None) -> tuple[Target, ...]:
+    gateway = parts.services.gateway
+    if routed is None:
+        targets = gateway.targets((chat.model,))
+        if not targets:
+            raise unknown_model(chat.model, "is not offered by a connected server; GET /v1/models lists all.")
+    else:
+        targets = gateway.targets(put_rejected_last(routed.session, routed.decision.scores.model_ids))
+    if caller.privacy == "local" or (routed is not None and _stays_here(routed.decision)):
+        targets = tuple(target for target in targets if is_local(parts, target))
+    if not targets:
+        where = " on this machine" if caller.privacy == "local" else ""
+        raise ApiError(503, f"No connected server{where} offers a model for this.", code="no_model_available")
+    return targets
+
+
+def _stays_here(decision: Decision) -> bool:
+    """Whether the person or a rule wants models on this machine only: then a model's other servers are out, too."""
+    return decision.preferences.local_only or any(each.reason is Reason.LOCAL_ONLY for each in decision.excluded)
+
+
+async def _masked(
+    chat: ChatRequest, caller: Caller, routed: Routed | None
+) -> tuple[dict[str, Any], ChunkRestorer | None]:
+    """What is sent, and what puts private values back."""
+    if caller.privacy != "anonymise":
+        return chat.body, None
+    language = routed.decision.profile.language if routed else "und"
+    masked = await asyncio.to_thread(Anonymiser().mask_body, chat.body, language)
+    return masked.body, ChunkRestorer(masked.restorer)
+
+
+async def _objection(parts: Parts, routed: Routed | None, *, is_local: bool, is_masked: bool) -> str | None:
+    """The sentence instead of an answer, where the policy wants a guard model's word and the guard objects."""
+    if routed is None or routed.decision.action != "ask_guard":
+        return None
+    guards: Sequence[str] = [card.model_id for card in parts.cards.values() if card.role == "guard"]
+    if is_local:
+        local = parts.services.gateway.conditions().local
+        guards = [model_id for model_id in guards if model_id in local]
+    conversation = routed.conversation
+    if is_masked:
+        conversation = Anonymiser().mask(conversation, routed.decision.profile.language).conversation
+    verdict = await ask_guard(parts.services.gateway, guards, conversation)
+    return routed.decision.message if verdict.is_safe is False else None
+
+
+def _n_chars(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(_n_chars(item) for name, item in value.items() if name != "image_url")
+    return sum(map(_n_chars, value)) if isinstance(value, list) else 0
