@@ -2,8 +2,9 @@
 
 Quality = the model's mean on the fit prompts + a share of the deviation that a stack of learners predicts from the
 prompt's features. The share is what held-out predictions support, down to 0: then every choice is the best mixture
-of single models. Abilities from public benchmarks, where given, stand in for missing scores: they are all there is
-without scores, and one more learner and a pull on the means with scores.
+of single models. On a prompt unlike all fit prompts the deviations fade, and the best single model is chosen.
+Abilities from public benchmarks, where given, stand in for missing scores: they are all there is without scores, and
+one more learner and a pull on the means with scores.
 """
 
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from omni.quality.features import FeatureMap, fit_features
 from omni.quality.gaps import fill_low_rank
 from omni.quality.guard import Trust, choose_shrink, relevance, unbiased_scores
 from omni.quality.means import fit_means, prior_means
+from omni.quality.novelty import Familiarity, fit_familiarity
 from omni.quality.stack import LEARNERS, Compiled, Trainer
 from omni.quality.weigh import Weigher, find_parts
 
@@ -75,6 +77,8 @@ class Pool:
     """(m,) standard deviation of what the prediction leaves unsaid."""
     stack: Compiled | None
     """None = no deviations were learned."""
+    familiarity: Familiarity | None
+    """How far they hold for a prompt; None = no deviations were learned."""
     trust: Trust
     weights: dict[str, float]
     """Per learner, averaged over the contrasts between models."""
@@ -99,18 +103,21 @@ class Pool:
         """
         linear = self.feature_map.linear(np.atleast_2d(features))
         quality = np.repeat(self.mean[None], len(linear), axis=0)
-        if self.stack is not None:
-            quality += self.stack.predict(linear)
+        unsaid = np.broadcast_to(self.spread, quality.shape)
+        if self.stack is not None and self.familiarity is not None:
+            familiar = self.familiarity.share(self.feature_map.near(linear))[:, None]
+            quality += familiar * self.stack.predict(linear)
+            unsaid = unsaid * np.sqrt(2.0 - familiar**2)
         if self.prior is not None and tasks is not None:
             quality += (self.prior.quality(tasks, len(linear), difficulty) - self.prior_mean) @ self.prior_transform
         reference = int(np.argmax(self.mean))
-        error = np.hypot(self.mean_se, self.spread)
-        gain_error = np.hypot(error, error[reference])
-        gain_error[reference] = 0.0
+        error = np.hypot(self.mean_se, unsaid)
+        gain_error = np.hypot(error, error[:, [reference]])
+        gain_error[:, reference] = 0.0
         return PoolPrediction(
             quality=into_range(quality),
-            quality_se=np.broadcast_to(error, quality.shape),
-            gain_se=np.broadcast_to(gain_error, quality.shape),
+            quality_se=error,
+            gain_se=gain_error,
             cost_usd=self.cost.predict(linear),
             reference=reference,
         )
@@ -173,6 +180,7 @@ def fit_pool(
         mean_se=means.se,
         spread=np.full(n_models, UNLEARNED_SPREAD),
         stack=None,
+        familiarity=None,
         trust=NO_TRUST,
         weights={} if priors is None else {PRIOR: 1.0},
         cost=fit_cost_head(linear, costs_usd, folds),
@@ -186,7 +194,7 @@ def fit_pool(
         return start
     codes = category_codes(categories, n_prompts)
     trainer = Trainer(feature_map, features, filled - means.value, codes, folds)
-    return _learn(start, trainer, scores, costs_usd, expected)
+    return _learn(start, trainer, scores, costs_usd, expected, seed=seed)
 
 
 def fold_of(groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
@@ -212,7 +220,7 @@ def into_range(quality: np.ndarray) -> np.ndarray:
 
 
 def _learn(
-    start: Pool, trainer: Trainer, scores: np.ndarray, costs_usd: np.ndarray, expected: np.ndarray | None
+    start: Pool, trainer: Trainer, scores: np.ndarray, costs_usd: np.ndarray, expected: np.ndarray | None, *, seed: int
 ) -> Pool:
     """Adds the learned deviations to a pool of means."""
     seen, folds = np.isfinite(scores), trainer.folds
@@ -238,6 +246,7 @@ def _learn(
     return replace(
         start,
         stack=Compiled(trainer.fit().fold(transforms), start.feature_map),
+        familiarity=fit_familiarity(trainer.mapped.near, folds, seed),
         spread=np.maximum(trust.shrink * deviations.std(0), 0.01),
         trust=trust,
         weights={name: float(weights.parts[:, i].mean()) for i, name in enumerate(names)},
