@@ -59,8 +59,19 @@ _ASCII_WORD = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*")
 # what follows "Translate into French:" is the matter, not the asking
 _ANNOUNCED = re.compile(r"[:：\n]")
 _MIN_ASKING_LETTERS = 12
+_CACHED_WALKS = 16_384
+_LONGEST_WORD = 32
 _SEQUENCE_BITS = 18
 """Enough for the number of byte sequences that the model knows."""
+
+
+class _Walk(NamedTuple):
+    """What the automaton meets on some bytes."""
+
+    found: list[int]
+    """Known sequences in order."""
+    state: int
+    """Where it ends."""
 
 
 class Automaton:
@@ -70,6 +81,8 @@ class Automaton:
         self._moves = model.tk_nextmove
         # arrays, not lists: a walk jumps about, and numbers on end miss the processor's caches less often
         self._rows, self._outputs = array("i", model._rowbase), array("i", model.tk_output)
+        # from a state over a word and the space after it; threads at worst work out the same walk twice
+        self._walks: dict[tuple[int, bytes], _Walk] = {}
         # the same as arrays, for many texts side by side; the moves share their memory
         self._move_array = np.asarray(model.tk_nextmove)
         self._row_array = np.asarray(self._rows)
@@ -77,14 +90,31 @@ class Automaton:
 
     def visited(self, text: bytes) -> list[int]:
         """The known sequences of a text in order."""
-        moves, rows, outputs = self._moves, self._rows, self._outputs
         state, found = 0, []
+        *words, last = text.split(b" ")
+        for word in words:
+            walk = self._walks.get((state, word)) or self._remember(state, word)
+            found += walk.found
+            state = walk.state
+        return found + self._walk(state, last).found
+
+    def _remember(self, state: int, word: bytes) -> "_Walk":
+        walk = self._walk(state, word + b" ")
+        if len(self._walks) >= _CACHED_WALKS:
+            self._walks.clear()
+        if len(word) <= _LONGEST_WORD:
+            self._walks[state, word] = walk
+        return walk
+
+    def _walk(self, state: int, text: bytes) -> "_Walk":
+        moves, rows, outputs = self._moves, self._rows, self._outputs
+        found = []
         for byte in text:
             state = moves[rows[state] + byte]
             output = outputs[state]
             if output >= 0:
                 found.append(output)
-        return found
+        return _Walk(found, state)
 
     def visits_of(self, texts: Sequence[bytes]) -> CountTable:
         """How often each text meets each known sequence, one step for all of them at a time."""

@@ -69,11 +69,11 @@ class Reader:
 
     def _read_side_by_side(self, conversations: Sequence[Conversation]) -> Iterable[PromptProfile]:
         readings = self.features.read_texts(list(map(_profile_text, conversations)))
-        flats = [reading.canonical.flat for reading in readings.texts]
         cues = self.cues.vectors([(reading.words, reading.canonical.flat) for reading in readings.texts])
         shares = self.heads.task_shares_of(readings, cues)
+        safety = [self._safety.classify(reading.canonical.flat) for reading in readings.texts]
         languages = self._languages.find_many([reading.canonical.text for reading in readings.texts])
-        return map(self._profile, conversations, readings.texts, shares, languages, self._safety.classify_many(flats))
+        return map(self._profile, conversations, readings.texts, shares, languages, safety)
 
     def read_text(self, text: str) -> TextReading:
         """The feature row of a text and what was found on the way."""

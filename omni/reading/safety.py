@@ -1,19 +1,21 @@
 """Safety class of a prompt by rules: few patterns that name an intent, so that killing a process stays general."""
 
 import re
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 
 from omni.errors import OmniError
+from omni.reading.cache import WordCache
 from omni.types import Safety
 
 CLASSES = (Safety.FORBIDDEN, Safety.HARMFUL, Safety.SENSITIVE)
 """Gravest first."""
+
+_CACHED_TOKENS = 65_536
 
 
 class Rule(NamedTuple):
@@ -25,37 +27,41 @@ class Rule(NamedTuple):
     pattern: re.Pattern[str]
 
 
+class _Gate(NamedTuple):
+    words: str
+    """What has to stand in the text."""
+    key: str
+    """Its longest word: where no token holds this, the gate is shut."""
+    position: int
+    """Of the rule."""
+
+
 class SafetyRules:
-    """Rules in the order given; the first that fits names the class."""
+    """Rules in the order given; the first that fits names the class. What a token opens is remembered by token."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = tuple(rules)
-        self._gates = [(gate, position) for position, rule in enumerate(rules) for gate in rule.gates]
-        self._ascii_gates = [(gate, position) for gate, position in self._gates if gate.isascii()]
+        self._gates = [
+            _Gate(gate, max(gate.split(), key=len), position)
+            for position, rule in enumerate(rules)
+            for gate in rule.gates
+        ]
+        self._any_key = re.compile("|".join(sorted({re.escape(gate.key) for gate in self._gates})) or r"(?!)")
+        self._gates_of = WordCache(self._find_gates, limit=_CACHED_TOKENS)
 
     def classify(self, flat: str) -> Safety:
         """The class of a canonical one-line text, in lower case."""
-        gates = self._ascii_gates if flat.isascii() else self._gates
-        return self._try({position for gate, position in gates if gate in flat}, flat)
-
-    def classify_many(self, flats: Sequence[str]) -> list[Safety]:
-        """What `classify` says of each text; one search for a gate serves all of them."""
-        joined = "\n".join(flats)
-        ends = list(accumulate(len(flat) + 1 for flat in flats))
-        to_try: list[set[int]] = [set() for _ in flats]
-        for gate, position in self._ascii_gates if joined.isascii() else self._gates:
-            start = joined.find(gate)
-            while start >= 0:
-                row = bisect_right(ends, start)
-                to_try[row].add(position)
-                start = joined.find(gate, ends[row])
-        return list(map(self._try, to_try, flats))
-
-    def _try(self, positions: set[int], flat: str) -> Safety:
+        found = set(chain.from_iterable(map(self._gates_of.__getitem__, flat.split())))
+        positions = {gate.position for gate in found if gate.words == gate.key or gate.words in flat}
         for position in sorted(positions):
             if self._rules[position].pattern.search(flat) is not None:
                 return self._rules[position].safety
         return Safety.GENERAL
+
+    def _find_gates(self, token: str) -> tuple[_Gate, ...]:
+        if self._any_key.search(token) is None:
+            return ()
+        return tuple(gate for gate in self._gates if gate.key in token)
 
 
 def load_safety(path: Path) -> SafetyRules:

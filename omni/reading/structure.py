@@ -28,6 +28,10 @@ _CODE_HINTS = (
     "self.", "Traceback (most", "Error:", "Exception", "print(", "console.", "#!/", "$(", "();\n", "::", "[0]", "0x",
     "null",
 )  # fmt: skip
+# a single character is found several times faster than a hint, and most prompts hold none of these
+_RARE_SIGNS = (*"()=>&|+<}[#", "::", "null", "0x", "self.", "console.", "Error:", "Exception")
+_MIN_HINTS = 3
+_FEW_LINES = 16
 _LATEX = re.compile(
     r"\\(?:frac|sqrt|sum|int|cdot|times|left|begin|text|math\w+|alpha|beta|theta|pi|leq?|geq?|boxed|infty|lim|log|sin|cos)"
     r"(?![a-z])|\$[^$\n]*[\\^_={}][^$\n]*\$|\$[A-Za-z]\$|\\\(|\\\["
@@ -153,11 +157,26 @@ def signals(canonical: CanonicalText, structure: Structure, counts: CharacterCou
 def _has_code(text: str) -> bool:
     if "```" in text:
         return True
-    if [gate for gate in _CODE_GATES if gate in text] and any(
-        _CODE_LINE.match(text, start) for start in _line_starts(text)
-    ):
+    # both have to hold: the cheaper one is tried first
+    has_gate = text.count("\n") <= _FEW_LINES or _has_code_gate(text)
+    if has_gate and any(_CODE_LINE.match(text, start) for start in _line_starts(text)) and _has_code_gate(text):
         return True
-    return len([hint for hint in _CODE_HINTS if hint in text]) >= 3
+    signs = [sign for sign in _RARE_SIGNS if sign in text]
+    return sum([hint in text for sign in signs for hint in _hints_by_sign()[sign]]) >= _MIN_HINTS
+
+
+def _has_code_gate(text: str) -> bool:
+    return any(gate in text for gate in _CODE_GATES)
+
+
+@lru_cache(maxsize=1)
+def _hints_by_sign() -> dict[str, tuple[str, ...]]:
+    """Each hint once, under the first sign that it holds."""
+    table: dict[str, tuple[str, ...]] = dict.fromkeys(_RARE_SIGNS, ())
+    for hint in _CODE_HINTS:
+        sign = next(sign for sign in _RARE_SIGNS if sign in hint)
+        table[sign] += (hint,)
+    return table
 
 
 def _line_starts(text: str) -> Iterator[int]:
