@@ -132,22 +132,26 @@ class OpenAIServer:
 
 
 def build_client(provider: Provider, read_s: float, connect_s: float) -> "AsyncOpenAI":
-    """A client that keeps nothing between requests: no retries, no cookies.
-
-    On this machine it neither follows a redirect nor asks a proxy: what is meant for here stays here.
-    """
+    """A client that keeps nothing between requests: no retries, no cookies."""
     import openai
 
     timeout = openai.Timeout(read_s, connect=connect_s)
-    transport = openai.DefaultAsyncHttpxClient(
-        timeout=timeout,
-        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-        follow_redirects=not provider.is_local,
-        trust_env=not provider.is_local,
-    )
+    transport = openai.DefaultAsyncHttpxClient(timeout=timeout, **transport_options(provider))
     return openai.AsyncOpenAI(
         base_url=provider.base_url, api_key=provider.api_key, max_retries=0, timeout=timeout, http_client=transport
     )
+
+
+def transport_options(provider: Provider) -> dict[str, Any]:
+    """How every connection to a provider is made: without cookies, by which visitors could be told apart or mixed up.
+
+    On this machine it neither follows a redirect nor asks a proxy: what is meant for here stays here.
+    """
+    return {
+        "cookies": CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+        "follow_redirects": not provider.is_local,
+        "trust_env": not provider.is_local,
+    }
 
 
 def own_header(api_key: str | None) -> dict[str, str]:

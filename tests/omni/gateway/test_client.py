@@ -1,11 +1,13 @@
 """What one event of a stream becomes, and what goes out."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from omni.gateway import Chunk, Usage
-from omni.gateway.client import to_chunk
+from omni.gateway import Chunk, OpenAIServer, Provider, Usage
+from omni.gateway.client import to_chunk, transport_options
+from tests.upstream import Upstream
 
 
 def an_event(delta: Any, **more: Any) -> dict[str, Any]:
@@ -40,3 +42,16 @@ def test_what_is_no_chunk_is_an_error(event: Any) -> None:
     """The caller turns these into a plain sentence."""
     with pytest.raises((AttributeError, TypeError, KeyError)):
         to_chunk(event)
+
+
+def test_what_is_meant_for_this_machine_stays_here(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy of the environment is not asked, and a server here cannot send a prompt elsewhere."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    server = OpenAIServer(provider=Provider(name="local", base_url=upstream.base_url))
+    upstream.models = ("a",)
+    assert [model.name for model in asyncio.run(server.list_models())] == ["a"]
+    options = transport_options(server.provider)
+    assert (options["follow_redirects"], options["trust_env"]) == (False, False)
+    elsewhere = transport_options(Provider(name="far", base_url="https://example.org/v1"))
+    assert (elsewhere["follow_redirects"], elsewhere["trust_env"]) == (True, True)
