@@ -109,12 +109,13 @@ class _Rows(NamedTuple):
 def krige(belief: Belief, observed: Sequence[Observed], models: Sequence[ModelFacts]) -> Expected:
     """Expected abilities of `models` given what was seen elsewhere."""
     eyes = np.eye(N_SKILLS)
-    wanted = _stack(belief, [(models, skill) for skill in eyes])
+    codes: dict[str, int] = {}
+    wanted = _stack(belief, [(models, skill) for skill in eyes], codes)
     slope = np.array(belief.slope)
     prior, spread = wanted.covariates @ slope, _kernel(belief, wanted, wanted)
     level = 0.0
     if observed:
-        seen = _stack(belief, [(block.models, block.skills) for block in observed])
+        seen = _stack(belief, [(block.models, block.skills) for block in observed], codes)
         source = np.repeat(np.arange(len(observed)), [len(block.models) for block in observed])
         public = np.array([block.is_benchmark for block in observed])
         gap = np.concatenate([block.value for block in observed]) - seen.covariates @ slope
@@ -147,14 +148,16 @@ def condition(
     return mean + wide @ solved[:, 0], (after + after.T) / 2
 
 
-def _stack(belief: Belief, blocks: Sequence[tuple[Sequence[ModelFacts], np.ndarray]]) -> _Rows:
+def _stack(belief: Belief, blocks: Sequence[tuple[Sequence[ModelFacts], np.ndarray]], codes: dict[str, int]) -> _Rows:
+    """`codes` numbers families and models, as numbers compare faster than names; new ones are added to it."""
     models = [model for block, _ in blocks for model in block]
     skills = np.concatenate([np.repeat(shares[None], len(block), axis=0) for block, shares in blocks])
     covariates = np.array([model.covariates() for model in models])
     covariates[:, 3] *= skills @ np.array(belief.reasons_by_skill)
     year = np.array([model.year or 0.0 for model in models])
-    family = np.array([model.family for model in models])
-    return _Rows(covariates, family, year, np.array([model.key for model in models]), skills)
+    family = np.array([codes.setdefault(f"family {model.family}", len(codes)) for model in models])
+    key = np.array([codes.setdefault(f"model {model.key}", len(codes)) for model in models])
+    return _Rows(covariates, family, year, key, skills)
 
 
 def _kernel(belief: Belief, left: _Rows, right: _Rows) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from omni.conditions import NOTHING_KNOWN, Conditions
 from omni.quality.abilities import TASKS, AbilityTable, build_abilities
+from omni.quality.kinship import complete_abilities
 from omni.quality.lengths import length_factors, speed_columns, visible_output_tokens
 from omni.types import LATENCY_BASES, ModelCard, PromptProfile
 
@@ -42,7 +43,7 @@ class LiveQuality:
     """Predicts for a catalog from public facts alone."""
 
     def __init__(self, cards: Sequence[ModelCard]) -> None:
-        self.abilities: AbilityTable = build_abilities(cards)
+        self.abilities: AbilityTable = complete_abilities(cards, build_abilities(cards))
         self._price_in = _prices([card.price_in_usd_per_mtok for card in cards])
         self._price_out = _prices([card.price_out_usd_per_mtok for card in cards])
         self.cost_listed = np.array([card.price_basis == "listed" for card in cards])
