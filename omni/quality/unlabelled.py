@@ -133,13 +133,15 @@ class UnlabelledPool:
             return self
         design = make_design(features, input_tokens, self.n_embedding)
         shares, usual = self.heads.shares(design), self.usual_shares
-        here = ABILITY.source**2 * np.eye(len(self.level))
-        learned = learn(self.ability.covariance + here, self._logits(shares, design - self.usual), shares, scores)
+        # What a model does in this pool alone is half shared by the kinds of prompts it holds.
+        own = 0.5 * (1.0 + np.eye(N_SKILLS))[:, :, None, None] * np.eye(len(self.level))
+        spread = self.ability.covariance + ABILITY.source**2 * own
+        learned = learn(spread, self._logits(shares, design - self.usual), shares, scores)
         shift = self.log_cost
         if costs_usd is not None:
             ratio, ratio_noise = _cost_ratio(costs_usd, self.predict(features, input_tokens).cost_usd)
-            spread = _at_skills(LENGTH, self.length, self.usual_shares)
-            shift = shift + condition(np.zeros(len(ratio)), spread, ratio, ratio_noise)[0]
+            lengths = _at_skills(LENGTH, self.length, self.usual_shares)
+            shift = shift + condition(np.zeros(len(ratio)), lengths, ratio, ratio_noise)[0]
         return replace(
             self,
             level=self.level + learned.shift @ usual,
@@ -290,4 +292,4 @@ def _cost_ratio(costs_usd: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray
     told = np.where(seen, expected, 0.0).sum(axis=0)
     usable = (got > 0) & (told > 0)
     ratio = np.where(usable, np.log(np.where(usable, got, 1.0) / np.where(usable, told, 1.0)), np.nan)
-    return ratio, 0.5 / n_seen
+    return ratio, 1.0 / n_seen
