@@ -105,6 +105,58 @@ def test_stop_keeps_the_text_and_the_next_prompt_works(page: "Page", connected_a
     ]
 
 
+def _says(page: "Page", words: str, where: str = "#chatbot") -> None:
+    page.wait_for_function("([s, w]) => document.querySelector(s)?.innerText.includes(w)", arg=[where, words])
+
+
+def test_an_answer_that_breaks_off_is_continued_by_the_next_model_and_judged(
+    page: "Page", connected_app: str, upstream: Upstream
+) -> None:
+    """The half answer stays, another model answers below it, a thumb is confirmed, and the status page tells of it."""
+    upstream.script("*", Step(text="Half of an answer", cut=True), Step(text="A whole answer.", usage=(11, 22)))
+    _open(page, connected_app)
+    _ask(page)
+    _says(page, "broke off")
+    page.locator("#continue").click()
+    _says(page, "for 2 answers")
+    first, second = (request["model"] for request in upstream.requests)
+    assert first != second
+    assert upstream.requests[0]["messages"] == upstream.requests[1]["messages"]
+    assert "Half of" in page.locator("#chatbot").inner_text()
+    page.locator("#chatbot button[aria-label='Like']").last.click()
+    _says(page, f"counts for {second.rpartition('/')[2]}", "#chat-note")
+    page.get_by_role("tab", name="Status").click()
+    _says(page, "1 lost connection", "#servers")
+    _says(page, second, "#status-models")
+
+
+def test_private_data_is_replaced_on_the_way_and_the_chat_kept_in_the_browser(
+    page: "Page", connected_app: str, upstream: Upstream
+) -> None:
+    """The panel warns before sending, the server sees a placeholder, a new tab has the chat, and clearing ends that."""
+    upstream.script("*", Step(text="I wrote to [EMAIL_1] for you."))
+    _open(page, connected_app)
+    page.locator("#privacy button").first.click()
+    page.get_by_label("With placeholders").check()
+    page.locator("#keep-history input").check()
+    page.locator("#prompt textarea").fill("Write to jo@example.org")
+    _says(page, "1 e-mail address · replaced before going", "#privacy")
+    page.keyboard.press("Enter")
+    _says(page, "I wrote to jo@example.org for you.")
+    assert upstream.requests[0]["messages"][0]["content"] == "Write to [EMAIL_1]"
+    page.wait_for_function("localStorage.getItem('omni-chat')?.length > 200")
+    # a second tab of the browser: reloading this one makes Gradio write an error for the connection that ends (6.31)
+    second = page.context.new_page()
+    _open(second, connected_app)
+    _says(second, "I wrote to jo@example.org for you.")
+    second.locator("#privacy button").first.click()
+    second.locator("#forget-history").click()
+    _says(second, "Cleared.", "#chat-note")
+    third = page.context.new_page()
+    _open(third, connected_app)
+    third.wait_for_selector("#chatbot button.example")
+
+
 def test_a_picture_leaves_only_models_that_read_images(page: "Page", offline_app: str, tmp_path: Path) -> None:
     """An attached picture is read, and text-only models are left out for it."""
     picture = tmp_path / "dot.png"
@@ -164,7 +216,7 @@ def test_nothing_is_wider_than_a_phone(page: "Page", offline_app: str, theme: st
     _ask(page)
     page.wait_for_selector("#candidates [data-testid='cell-0-1']")
     assert not _is_wider_than_window(page)
-    for name in ("Compare", "Models", "Benchmark"):
+    for name in ("Compare", "Models", "Status", "Benchmark"):
         page.get_by_role("tab", name=name).click()
         page.wait_for_selector(f"#tab-{name.lower()}:visible")
         assert not _is_wider_than_window(page), name

@@ -243,7 +243,7 @@ LISTING_ASKING = "Has not yet said which models it serves."
 LISTING_UNKNOWN = "Does not say which models it serves, so every model is tried by its name. {error}"
 LISTING_OLD = "{n} models of the catalog, by an earlier list. {error}"
 LISTING_LISTED = "{n} models of the catalog."
-LISTING_MORE = " {n} more names that the catalog does not know."
+LISTING_MORE = " It lists {n} more that the catalog does not know."
 TAKEN_TITLE, TAKEN_FOR = "{n} names were recognised by family and size", "is taken for"
 ERROR_KINDS: dict[ErrorKind, tuple[str, str]] = {
     ErrorKind.CONNECTION: ("lost connection", "lost connections"),

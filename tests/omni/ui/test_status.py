@@ -51,7 +51,7 @@ def test_figures_have_units() -> None:
         "81 tokens/s",
         "1,200, 13 failed",
         "4 models of the catalog",
-        "1 more name",
+        "lists 1 more",
     ):
         assert words in html
 
