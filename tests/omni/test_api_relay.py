@@ -1,0 +1,67 @@
+"""A second start beside a slow server, seen from the relay."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from omni.api.relay import Ask, Opening, Relay
+from omni.gateway import Hedge, Provider, build_gateway
+from tests.omni.api_server import HELLO, SERVED
+from tests.upstream import DEFAULT_TEXT, Step, Upstream
+
+HEDGE = Hedge(after_s=0.02, max_extra_usd=1.0)
+
+
+def relayed(upstream: Upstream, hedge: Hedge | None) -> tuple[Opening, str]:
+    """The answer of two models at one server, the first of which is named first."""
+    upstream.models = SERVED
+
+    async def run() -> tuple[Opening, str]:
+        gateway = build_gateway([Provider(name="one", base_url=upstream.base_url, is_found=True)], SERVED)
+        await gateway.board.refresh()
+        relay = Relay(gateway)
+        body: dict[str, Any] = {"messages": HELLO, "stream": True}
+        opening, events = await relay.collect(
+            relay.search(Ask(targets=gateway.targets(SERVED), body=body, hedge=hedge))
+        )
+        await relay.close()
+        await gateway.close()
+        choices = [choice for event in events for choice in event["choices"]]
+        return opening, "".join(choice["delta"].get("content") or "" for choice in choices)
+
+    return asyncio.run(run())
+
+
+def test_a_slow_start_is_outrun(upstream):
+    """The second model answers, the first call is ended, and both are counted."""
+    upstream.script(SERVED[0], Step(hold_first="for ever"))
+    opening, text = relayed(upstream, HEDGE)
+    assert (opening.target.model_id, text, opening.n_attempts) == (SERVED[1], DEFAULT_TEXT, 2)
+    assert opening.failures[0].attempt.kind.value == "outrun"
+    assert upstream.disconnected.wait(5.0)
+
+
+def test_a_quick_start_is_alone(upstream):
+    """Nothing is spent twice."""
+    opening, _ = relayed(upstream, Hedge(after_s=5.0, max_extra_usd=1.0))
+    assert (opening.n_attempts, len(upstream.requests)) == (1, 1)
+
+
+@pytest.mark.parametrize("hedge", [None, HEDGE])
+def test_an_error_moves_on(upstream, hedge):
+    """With a second start allowed or not."""
+    upstream.script(SERVED[0], Step(status=400))
+    opening, text = relayed(upstream, hedge)
+    assert (opening.target.model_id, text, opening.n_attempts) == (SERVED[1], DEFAULT_TEXT, 2)
+
+
+@pytest.mark.parametrize(
+    "step", [Step(cut_first=True), Step(html=True), Step(broken_json=True), Step(error_event=True)]
+)
+def test_every_break_has_its_kind(upstream, step):
+    """A closed connection is no time-out, whatever the transport calls it."""
+    upstream.script("*", step)
+    opening, text = relayed(upstream, None)
+    expected = "connection" if step.cut_first else "server" if step.error_event else "broken"
+    assert (opening.failures[0].attempt.kind.value, text) == (expected, DEFAULT_TEXT)
