@@ -210,6 +210,12 @@ class HealthBoard:
                 return Changes(version, None)
             return Changes(version, frozenset(model_id for model_id in newest if model_id is not None))
 
+    @property
+    def has_held_providers(self) -> bool:
+        """Whether a provider was held back at its last move: time alone may let it be asked again."""
+        with self._lock:
+            return bool(self._held)
+
     def model_ids(self) -> frozenset[str]:
         """Everything that was asked for since the start, as far as it is remembered."""
         with self._lock:

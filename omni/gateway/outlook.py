@@ -23,6 +23,7 @@ GOOD, FAIR = 0.9, 0.6
 """Shares of answered requests from which a provider is as good as another, or still to be asked before a bad one."""
 CROWD = 32
 """Answers under way at a target that double the time it is expected to take; an assumption."""
+MAX_PRICES = 10_000
 TYPICAL_TOKENS = 300
 """Of an answer, for comparing speeds."""
 
@@ -54,6 +55,8 @@ class Outlook:
         self._price_of = price_of
         self._lock = threading.Lock()
         self._states: dict[str | None, _State] = {}
+        self._usd: dict[Target, float | None] = {}
+        """Blended prices of this version of the listings."""
 
     def conditions(self, credential: Credential | None = None) -> Conditions:
         """What is served and how it does, for a visitor with this token or with none."""
@@ -68,10 +71,17 @@ class Outlook:
         now, board_version = self._clock(), self._board.version
         with self._lock:
             state = self._states.get(name)
-            if state is None or state.board_version != board_version or now - state.at_s >= KEEP_S:
+            if state is None or state.board_version != board_version:
+                state = self._build(name, now, board_version)
+            elif now - state.at_s < KEEP_S:
+                state = self._updated(state, name)
+            elif self._health.has_held_providers:
                 state = self._build(name, now, board_version)
             else:
-                state = self._updated(state, name)
+                # time changes nothing for models that were never asked
+                version = self._health.changes(0).version
+                aged = replace(state, at_s=now, health_version=version)
+                state = self._with(aged, self._health.model_ids(), name)
             self._states[name] = state
             return state
 
@@ -84,6 +94,8 @@ class Outlook:
 
     def _build(self, name: str | None, now: float, board_version: int) -> _State:
         version = self._health.changes(0).version
+        if any(state.board_version != board_version for state in self._states.values()):
+            self._usd = {}
         served = self._board.served_ids() or frozenset()
         empty = _State(
             at_s=now,
@@ -109,11 +121,11 @@ class Outlook:
     def _with(self, state: _State, model_ids: Iterable[str], name: str | None) -> _State:
         """The state with these models looked at again."""
         targets, health, ready = dict(state.targets), dict(state.health), set(state.ready)
-        served = self._board.served_ids()
+        served, closed = self._board.served_ids(), self._closed(name)
         for model_id in model_ids:
             health.pop(model_id, None)
             ready.discard(model_id)
-            ordered, sights = self._order(self._allowed(model_id, name))
+            ordered, sights = self._order(self._allowed(model_id, closed))
             if ordered:
                 targets[model_id] = ordered
                 if (seen := _to_health(sights[0])) is not None:
@@ -132,31 +144,42 @@ class Outlook:
 
     def _offered(self, name: str | None) -> frozenset[str] | None:
         """Whoever could be asked were nobody held back: the gateway then probes; None = not known."""
-        served = self._board.served_ids() or frozenset()
-        return frozenset(model_id for model_id in served if self._allowed(model_id, name)) or None
+        served, closed = self._board.served_ids() or frozenset(), self._closed(name)
+        return frozenset(model_id for model_id in served if self._allowed(model_id, closed)) or None
 
     def _local(self, targets: dict[str, tuple[Target, ...]], served: frozenset[str]) -> frozenset[str]:
         is_here = self._board.is_on_this_machine
         return frozenset(id_ for id_ in served if any(is_here(target) for target in targets.get(id_, ())))
 
     def _ranked(self, model_id: str, name: str | None) -> tuple[Target, ...]:
-        return self._order(self._allowed(model_id, name))[0]
+        return self._order(self._allowed(model_id, self._closed(name)))[0]
 
-    def _allowed(self, model_id: str, name: str | None) -> list[Target]:
-        closed = {provider.name for provider in self._board.providers if provider.needs_credential} - {name}
+    def _closed(self, name: str | None) -> frozenset[str | None]:
+        """Providers that serve others than this visitor only."""
+        needy = frozenset(provider.name for provider in self._board.providers if provider.needs_credential)
+        return needy - {name}
+
+    def _allowed(self, model_id: str, closed: frozenset[str | None]) -> list[Target]:
         return [target for target in self._board.targets(model_id) if target.provider not in closed]
 
     def _order(self, targets: list[Target]) -> tuple[tuple[Target, ...], list[Sight]]:
         sights = self._health.sights(targets)
         if len(targets) < 2:
             return tuple(targets), sights
-        prices = [self._price_of(target) for target in targets]
         # whose price or speed nobody knows is neither preferred nor passed over for it
-        usd = _filled([None if price is None else blended_usd(price) for price in prices])
+        usd = _filled([self._blended_usd(target) for target in targets])
         seconds = _filled([_answer_s(sight) for sight in sights])
         ranks = [(_illness(sights[row]), usd[row], seconds[row], row) for row in range(len(targets))]
         order = [row for *_, row in sorted(ranks)]
         return tuple(targets[row] for row in order), [sights[row] for row in order]
+
+    def _blended_usd(self, target: Target) -> float | None:
+        if target not in self._usd:
+            price = self._price_of(target)
+            if len(self._usd) >= MAX_PRICES:
+                self._usd.clear()
+            self._usd[target] = None if price is None else blended_usd(price)
+        return self._usd[target]
 
 
 def _named(credential: Credential | None) -> str | None:

@@ -1,6 +1,7 @@
 """Model servers that settings name. A provider is a value; `client.py` talks to it."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -44,6 +45,7 @@ class Credential:
         return self.token if provider == self.provider else None
 
 
+@lru_cache(maxsize=256)
 def is_loopback(base_url: str) -> bool:
     """Whether an address is of this machine only."""
     host = urlsplit(base_url).hostname or ""
