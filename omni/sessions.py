@@ -4,12 +4,12 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from omni.conditions import Sticky
-from omni.types import Conversation, ModelCard, Weights
+from omni.types import Conversation, Weights
 
 Verdict = Literal["like", "dislike", "retry"]
 """What a person says of the last answer; "retry" asks for another model's."""
@@ -18,8 +18,12 @@ CACHE_SAVING = 0.5
 """Share of the input price that a provider spares for a prompt it has just read: 0.5 to 0.9 where it is published."""
 PREFILL_TOKENS_PER_S = 5_000.0
 """How fast a model reads what it has not read before; an assumption, of the order that servers report."""
-CONSISTENCY_COST = 0.1
-"""Quality (0..1) of one answer that a change of voice, format and thread is taken to cost, once; an assumption."""
+CONSISTENCY_COST = 0.2
+"""Quality (0..1) of one answer that a change of voice, format and thread is taken to cost, once.
+
+Of 0.05, 0.1, 0.15, 0.2 and 0.3 the one with the best recorded quality, then the fewest switches, on the recordings
+mixed-ks and mixed-sf (`python -m evals turns`); it also makes up for gains that a single prompt seems to promise.
+"""
 TURNS_LEFT, TURNS_LEFT_PER_TURN, MAX_TURNS_LEFT = 2.5, 0.25, 8.0
 """Public chat logs have 2 to 2.5 turns on average, with a long tail: who has stayed long stays longer.
 
@@ -29,6 +33,13 @@ MAX_REJECTED = 8
 MIN_REPEATED_BYTES = 20
 """A shorter message said twice ("go on", "yes") is no complaint."""
 MAX_SESSIONS = 4096
+
+
+class Priced(Protocol):
+    """What is asked of a model's card."""
+
+    @property
+    def price_in_usd_per_mtok(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +64,7 @@ class Session:
     """Models whose answers the person did not want here, the latest last."""
 
 
-def stick(session: Session, conversation: Conversation, weights: Weights, card: ModelCard | None) -> Sticky | None:
+def stick(session: Session, conversation: Conversation, weights: Weights, card: Priced | None) -> Sticky | None:
     """How strongly the conversation holds to its model on this turn; None = not at all.
 
     A model that cannot serve the turn (window, pictures, tools) is excluded by the router's filter, and its hold is
@@ -73,7 +84,7 @@ def stick(session: Session, conversation: Conversation, weights: Weights, card: 
     return Sticky(model_id=session.model_id, is_locked=False, switch_cost=switch_cost(session, weights, card))
 
 
-def switch_cost(session: Session, weights: Weights, card: ModelCard | None) -> float:
+def switch_cost(session: Session, weights: Weights, card: Priced | None) -> float:
     """Quality (0..1) per turn that another model must be better by to be worth the move.
 
     The move costs once: what the cache of the present model would have spared, in money and in time, and consistency.
