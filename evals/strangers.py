@@ -13,6 +13,7 @@ from evals.arena import build_arena
 from evals.policies.base import FitData
 from omni.catalog import Catalog, load_catalog
 from omni.quality.abilities import AbilityTable, build_abilities
+from omni.quality.boards import board_observations
 from omni.quality.lineage import describe_models
 from omni.quality.transfer import Transfer, shipped_transfer
 from omni.quality.unlabelled import UnlabelledPool, benchmark_observations, build_unlabelled, gather
@@ -58,7 +59,9 @@ def measure_coverage() -> list[Coverage]:
     """One row a kind; kinds without a model are left out."""
     catalog, transfer = load_catalog(), shipped_transfer()
     table = build_abilities(catalog.models)
-    known = {model.key for model in benchmark_observations(catalog.models, table)[0].models}
+    cards = {card.model_id: card for card in catalog.models}
+    public = [*benchmark_observations(catalog.models, table), *board_observations(cards)]
+    known = {model.key for block in public for model in block.models}
     errors: dict[str, list[tuple[float, float, float]]] = {kind: [] for kind in KINDS}
     for source in transfer.sources:
         fit = build_arena(load_recording(source.name), seed=0, catalog=catalog).fit
