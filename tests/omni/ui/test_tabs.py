@@ -1,6 +1,7 @@
 """Callbacks of the why panel, comparison and models, and the page as a whole."""
 
 import asyncio
+import inspect
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from omni.references import ReferenceChoice
 from omni.store import open_store
 from omni.types import Conversation
 from omni.ui import build_page, text
-from omni.ui.answering import AnswerUpdate
+from omni.ui.answering import AnswerUpdate, on_answer
 from omni.ui.boundary import bind
 from omni.ui.compare import CompareUpdate, VoteUpdate, on_compare, on_vote, side_choices
 from omni.ui.judging import LikeUpdate
@@ -253,3 +254,12 @@ def test_a_comparison_keeps_to_the_visitors_choice_of_privacy() -> None:
     with pytest.raises(InputError, match="not on this machine"):
         asyncio.run(ask())
     assert server.asked == []
+
+
+def test_a_login_is_told_only_where_visitors_may_log_in() -> None:
+    """Elsewhere the page has no button, and no handler asks gradio for a token."""
+    services = fake_services()
+    for has_login, told in ((True, ["request", "profile", "token"]), (False, ["request"])):
+        handler = bind(on_answer, services=replace(services, has_login=has_login))
+        assert list(inspect.signature(handler).parameters) == [*told, "history", "turn", "visit"]
+    assert not _build(services).expects_oauth

@@ -26,6 +26,13 @@ def test_a_moved_slider_is_an_own_weight() -> None:
     assert weights.quality_per_usd == pytest.approx(50.0)
 
 
+def test_a_second_start_is_asked_for_and_has_a_limit() -> None:
+    """Off unless chosen; the field is in cents."""
+    assert _wishes(extra_cents=0.1).max_extra_usd is None
+    assert _wishes(asks_twice=True, extra_cents=0.1).max_extra_usd == pytest.approx(0.001)
+    assert _wishes(asks_twice=True, extra_cents=None).max_extra_usd == 0.0
+
+
 def test_limits_and_lists_are_read() -> None:
     """Cents become dollars, lists lose their blanks, 0 is no limit."""
     preferences = _wishes(max_cost_cents=2.0, allow=" Qwen/*, ,*gemma* ").to_preferences()
