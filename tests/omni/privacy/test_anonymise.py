@@ -46,7 +46,8 @@ def test_parts_of_a_name_are_masked_too():
     """Whoever was named in full is not given away by the first name."""
     conversation = conversation_of("I am Xenia Oberholzer. Sign as Xenia, please.", "And greet Xenia's sister.")
     masked = Anonymiser(find_oberholzer).mask(conversation)
-    assert [message.text for message in masked.conversation.messages] == [
+    texts = [message.text for message in masked.conversation.messages]
+    assert texts == [
         "I am [PERSON_1]. Sign as [PERSON_2], please.",
         "And greet [PERSON_2]'s sister.",
     ]
