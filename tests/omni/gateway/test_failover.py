@@ -96,8 +96,13 @@ def test_another_provider_comes_before_another_model_of_the_failed_one(upstream:
 
 def test_a_slow_first_piece_is_left_for_another_provider(upstream: Upstream, second: Upstream) -> None:
     """Silence before the first piece is a time-out; the slow request is closed."""
-    upstream.script("a", Step(hold_first="never"))
-    last = run(a_gateway(upstream, second, timeouts=HASTY))
+
+    async def ask(gateway: Gateway) -> Answer:
+        await last_of(gateway)  # the connection is there: only the piece is slow
+        upstream.script("a", Step(hold_first="never"))
+        return await last_of(gateway)
+
+    last = run(a_gateway(upstream, second, timeouts=HASTY), ask)
     assert tried(last) == [("a", "one", ErrorKind.TIMEOUT)]
     assert last.status is AnswerStatus.DONE
     assert upstream.disconnected.wait(5)
