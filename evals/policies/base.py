@@ -11,9 +11,10 @@ import pandas as pd
 from omni.catalog import Catalog
 from omni.errors import InputError
 
-N_DIAL = 25
-DIAL_SPAN = (3e-3, 10.0)
-"""Least and greatest λ above 0, in score units per mean cost of the best single model."""
+N_DIAL = 49
+DIAL_SPAN = (1e-2, 6.0)
+"""Least and greatest λ above 0, in score units per mean cost of the best single model. Steps of 15 %: with coarser ones
+a policy's curve has its corners where the grid is, and not where the policy would be set."""
 N_TIMED = 25
 """Single prompts routed to measure the routing time."""
 NO_PICK = -1
@@ -201,7 +202,7 @@ def dial_settings(dial: np.ndarray) -> tuple[str, ...]:
 
 
 def build_dial(fit: FitData) -> np.ndarray:
-    """The λ to try, in quality per USD: 0, then 24 on a log scale around 1 / mean cost of the best single model.
+    """The λ to try, in quality per USD: 0, then 48 on a log scale around 1 / mean cost of the best single model.
 
     Only 0 when no costs are known or all are zero.
     """

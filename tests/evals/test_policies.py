@@ -7,7 +7,7 @@ import pytest
 
 from evals.arena import build_arena
 from evals.policies import POLICIES
-from evals.policies.base import NO_PICK, Registry, best_column, build_dial
+from evals.policies.base import N_DIAL, NO_PICK, Registry, best_column, build_dial
 from evals.policies.learning import fill_targets, fold_of_rows, routing_loss
 from omni.errors import InputError
 from tests.builders import build_recording
@@ -91,7 +91,7 @@ def test_the_dial_runs_from_quality_to_cheapness(name):
     """The last setting costs no more than the first."""
     arena, choices = _choose(name, build_recording(600))
     costs = arena.test.costs_usd[np.arange(len(arena.prompt_ids)), choices.picks]
-    assert len(choices.settings) == 25
+    assert len(choices.settings) == N_DIAL
     assert costs[-1].mean() < costs[0].mean()
 
 
