@@ -10,7 +10,6 @@ import gradio as gr
 
 from evals.ui import build_benchmark_tab
 from omni.api import Guard, create_api, mount_api
-from omni.api.tools import Tools
 from omni.budgets import Budgets, Limits
 from omni.config import Settings
 from omni.errors import OmniError, StoreError
@@ -23,7 +22,6 @@ from omni.references import load_references
 from omni.router import Router, load_router
 from omni.store import open_store
 from omni.ui import Services, build_page, can_log_in, launch_options
-from omni.ui.agents import add_tools, can_serve_agents
 
 
 def build_services(settings: Settings, router: Router | None = None) -> Services:
@@ -78,11 +76,9 @@ def main() -> int:
     try:
         page = build_app(services)
         api = create_api(services, guard=Guard(api_keys=settings.api_keys))
-        if can_serve_agents():
-            add_tools(page, Tools(api))
         print(f"Omni listens on http://{settings.host}:{settings.port}", flush=True)
         options = mount_api(launch_options(services), api)
-        page.launch(server_name=settings.host, server_port=settings.port, mcp_server=can_serve_agents(), **options)
+        page.launch(server_name=settings.host, server_port=settings.port, **options)
     except OSError:
         where = f"port {settings.port} on {settings.host}"
         print(f"Omni cannot start: {where} is in use. Stop the other program or set OMNI_PORT.", file=sys.stderr)
