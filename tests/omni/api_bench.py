@@ -323,7 +323,7 @@ def run_both(pace: Pace) -> Iterator[tuple[dict[str, int], str, str]]:
 
 def run_speed(args: argparse.Namespace) -> None:
     """Prints the figures of each way of asking."""
-    pace = Pace()
+    pace = Pace(gap_s=args.gap)
     short = replace(pace, n_pieces=5, gap_s=0.01)
     n_streams = args.streams
     ways: dict[str, tuple[Pace, Way]] = {
@@ -380,6 +380,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=15.0, help="of the steady load")
+    parser.add_argument("--gap", type=float, default=0.05, help="seconds between two pieces of an answer")
     parser.add_argument("--model", help="ask for this model instead of the router's choice")
     parser.add_argument("--memory", type=int, metavar="N", help="answer N requests and print the memory")
     parser.add_argument("--upstream", nargs=2, help=argparse.SUPPRESS)
