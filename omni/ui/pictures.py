@@ -8,29 +8,41 @@ import numpy as np
 from omni.types import Decision
 from omni.ui import text
 from omni.ui.figures import short_name
+from omni.ui.views import PART_ORDER
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 N_SHOWN = 8
-COLOURS: Mapping[str, str] = {"quality": "#2f8f83", "cost": "#d2903a", "latency": "#6d7fc4", "evidence": "#b0638f"}
+COLOURS: Mapping[str, str] = {
+    "quality": "#2f8f83",
+    "cost": "#d2903a",
+    "latency": "#6d7fc4",
+    "evidence": "#b0638f",
+    "availability": "#b4483f",
+    "switch": "#8a7b5c",
+    "policy": "#5b8fb9",
+}
+FROM_BEST = frozenset({"quality", "policy"})
+"""Parts that are gains: they count from the best of those shown."""
 INK, LINE = "#7d8590", "rgba(125,133,144,0.25)"
 
 
 def given_up(decision: Decision, n: int = N_SHOWN) -> dict[str, np.ndarray]:
     """Points (hundredths of utility) that each of the first `n` candidates gives up, by part.
 
-    Quality counts from the best expected quality among them, so every value is 0 or more and the shortest bar is the
-    highest utility.
+    Gains count from the best among them, so every value is 0 or more and the shortest bar is the highest utility. Parts
+    that are 0 for everybody are left out, but for the four that every decision has.
     """
     parts = {name: values[:n] for name, values in decision.scores.parts.items()}
-    lost = {name: -100 * values for name, values in parts.items() if name != "quality"}
-    return {"quality": 100 * (parts["quality"].max() - parts["quality"]), **lost}
+    lost = {name: 100 * ((values.max() if name in FROM_BEST else 0.0) - values) for name, values in parts.items()}
+    return {name: lost[name] for name in COLOURS if name in lost and (name in PART_ORDER or lost[name].any())}
 
 
-def legend_html() -> str:
+def legend_html(decision: Decision | None = None) -> str:
     """The parts and their colours; outside the figure, so that it never covers a bar."""
-    parts = [f'<span><i style="background:{colour}"></i>{text.PARTS[part]}</span>' for part, colour in COLOURS.items()]
+    shown = PART_ORDER if decision is None else tuple(given_up(decision))
+    parts = [f'<span><i style="background:{COLOURS[part]}"></i>{text.PARTS[part]}</span>' for part in shown]
     return f'<div class="legend">{"".join(parts)}</div>'
 
 

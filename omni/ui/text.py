@@ -172,8 +172,8 @@ DIRECT = "Chosen by you on your own server; the catalog does not know it, so no 
 THINKING = "Thinking"
 UNEXPECTED = "Something unexpected went wrong on our side. It was logged; please try again."
 NOT_FROM_PAGE = (
-    "This call did not come from Omni's page, or the page is too old: reload it and allow its cookie. "
-    "Programs can use the OpenAI-compatible paths under /v1 instead."
+    "Please reload Omni's page and allow its cookie: the app was restarted, or this call did not come from the page. "
+    "Programs can use the OpenAI-compatible paths under /v1."
 )
 TOO_LARGE_PICTURE = "The picture {name!r} has {size_mb:.0f} MB; 8 MB at most. Send a smaller one."
 NOT_A_PICTURE = "{name!r} is not a picture that models read; send PNG, JPEG, WebP or GIF."
@@ -272,6 +272,7 @@ SAFETY: dict[Safety, str] = {
     Safety.GENERAL: "nothing sensitive found",
     Safety.SENSITIVE: "sensitive: health, law, money or self-harm",
     Safety.HARMFUL: "may cause harm",
+    Safety.FORBIDDEN: "asks for the gravest harm",
 }
 PARTS = {
     "quality": "quality",

@@ -31,6 +31,7 @@ class WhyUpdate(NamedTuple):
     reading: dict[str, Any]
     details: dict[str, Any]
     candidates: pd.DataFrame
+    legend: str
     picture: Any
     excluded: str
     what_if: str
@@ -53,12 +54,14 @@ async def on_show(turn: Turn, *, services: Services) -> WhyUpdate:
     if decision is None or explanation is None:
         empty = empty_candidate_table()
         hidden = gr.update(visible=False)
-        return WhyUpdate(empty_why_html(), hidden, hidden, empty, contributions_figure(None), "", text.WHAT_IF_EMPTY)
+        picture = contributions_figure(None)
+        return WhyUpdate(empty_why_html(), hidden, hidden, empty, legend_html(), picture, "", text.WHAT_IF_EMPTY)
     return WhyUpdate(
         why=why_html(decision, explanation, turn.notes),
         reading=gr.update(value=reading_html(decision.profile), visible=True),
         details=gr.update(visible=True),
         candidates=candidate_table(decision),
+        legend=legend_html(decision),
         picture=contributions_figure(decision),
         excluded=exclusions_html(decision),
         what_if=references_html(services.references(decision), decision),
@@ -124,7 +127,8 @@ def build_why(turn: gr.State, services: Services) -> WhyPanel:
             )
             gr.HTML(f'<p class="hint">{text.CANDIDATES_NOTE}</p>')
         with gr.Tab(text.TAB_PICTURE, elem_id="tab-picture") as picture_tab:
-            gr.HTML(f'<p class="hint strong">{text.PICTURE_TITLE}</p>{legend_html()}')
+            gr.HTML(f'<p class="hint strong">{text.PICTURE_TITLE}</p>')
+            legend = gr.HTML(legend_html(), elem_id="legend")
             picture = gr.Plot(show_label=False, container=False, elem_id="contributions")
             gr.HTML(f'<p class="hint">{text.PICTURE_NOTE}</p>')
         with gr.Tab(text.TAB_EXCLUDED, elem_id="tab-excluded"):
@@ -144,4 +148,4 @@ def build_why(turn: gr.State, services: Services) -> WhyPanel:
         show_progress="hidden",
         api_visibility="private",
     )
-    return WhyPanel(outputs=(why, reading, details, candidates, picture, excluded, what_if))
+    return WhyPanel(outputs=(why, reading, details, candidates, legend, picture, excluded, what_if))

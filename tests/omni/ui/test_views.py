@@ -1,12 +1,23 @@
 """A decision as tables and HTML."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from omni.types import Exclusion, Reason
+from omni.types import AppliedRule, Exclusion, Reason, Safety
+from omni.ui import text
 from omni.ui.figures import format_seconds, format_size, format_usd, format_window
-from omni.ui.pictures import contributions_figure, given_up
-from omni.ui.views import candidate_table, exclusions_html, reading_html, what_if_html, why_html
+from omni.ui.pictures import contributions_figure, given_up, legend_html
+from omni.ui.views import (
+    PART_ORDER,
+    STATE_PARTS,
+    candidate_table,
+    exclusions_html,
+    reading_html,
+    what_if_html,
+    why_html,
+)
 from tests.omni.ui.builders import MODEL_IDS, a_decision, a_profile, an_explanation
 
 
@@ -66,6 +77,38 @@ def test_given_up_points_rank_like_the_utilities() -> None:
     total = np.sum(list(lost.values()), axis=0)
     assert int(np.argmin(total)) == 0
     assert all((values >= 0).all() for values in lost.values())
+
+
+def test_parts_that_matter_in_this_decision_are_drawn_and_listed() -> None:
+    """Failures, a switch and safety get a bar, a column and a place in the legend; a gain counts from the best."""
+    decision = a_decision()
+    more = {"switch": np.array([0.0, -0.04, -0.04]), "policy": np.array([0.03, 0.0, 0.01]), "availability": np.zeros(3)}
+    scores = replace(decision.scores, parts={**decision.scores.parts, **more})
+    decision = replace(decision, scores=scores)
+    lost = given_up(decision)
+    assert lost["switch"].tolist() == [0.0, 4.0, 4.0]
+    assert lost["policy"] == pytest.approx([0.0, 3.0, 2.0])
+    assert "availability" not in lost
+    assert list(candidate_table(decision).columns)[-2:] == ["Switch", "Safety"]
+    assert "switch" in legend_html(decision)
+    assert "failures" not in legend_html(decision)
+
+
+def test_every_class_and_part_has_words() -> None:
+    """A new one needs a word on the page."""
+    assert set(text.SAFETY) == set(Safety)
+    assert set(text.REASONS) == set(Reason)
+    assert set(text.PARTS) == {*PART_ORDER, *STATE_PARTS}
+
+
+def test_a_refused_prompt_names_no_model() -> None:
+    """The panel shows the sentence and the rule instead."""
+    rule = AppliedRule(name="no", sentence="A rule says no.")
+    decision = replace(a_decision(), action="refuse", message="Please ask somebody else.", rules=(rule,))
+    html = why_html(decision, an_explanation(decision))
+    assert "Please ask somebody else." in html
+    assert "A rule says no." in html
+    assert MODEL_IDS[0] not in html
 
 
 def test_a_figure_without_a_decision_says_so() -> None:
