@@ -60,7 +60,7 @@ def build_status(tab: gr.Tab, other_tabs: list[gr.Tab], services: Services) -> N
             show_label=False,
             max_height=420,
             elem_id="status-models",
-            column_widths=[230, 150, 90, 106, 106, 104, 94, 62, 72, 74, 230],
+            column_widths=[230, 150, 90, 108, 120, 108, 94, 62, 72, 74, 200],
         )
         gr.HTML(f'<p class="hint">{text.STATUS_NOTE}</p>')
         timer = gr.Timer(EVERY_S, active=False)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from omni.conditions import Conditions
@@ -39,8 +39,8 @@ class Turn:
     cause: Cause = "prompt"
     tried: tuple[str, ...] = ()
     """Models that began an answer to this question, in order."""
-    rejected: tuple[str, ...] = ()
-    """Models that the person turned down in this conversation: asked last."""
+    session: Session = field(default_factory=Session)
+    """Where the conversation had been when this was decided; models that the person turned down are asked last."""
     notes: tuple[str, ...] = ()
     """What else the panel says of the choice."""
     is_over: bool = False
@@ -58,7 +58,7 @@ class Turn:
         if self.direct_name:
             return (self.direct_name,)
         ranked = self.decision.scores.model_ids if self.decision else ()
-        ordered = put_rejected_last(Session(rejected=self.rejected), ranked)
+        ordered = put_rejected_last(self.session, ranked)
         return tuple(model_id for model_id in ordered if model_id not in self.tried)
 
 
@@ -92,7 +92,7 @@ async def decide(
         question=question,
         decision=decision,
         explanation=explanation,
-        rejected=session.rejected,
+        session=session,
         notes=move_notes(session, decision),
     )
     first = decision.chosen.model_id
@@ -194,4 +194,4 @@ def short_reason(turn: Turn, model_id: str) -> str:
     candidate = find_candidate(turn.decision, model_id)
     place = text.PLACE.format(rank=candidate.rank) if candidate else ""
     first = turn.decision.chosen.model_id
-    return f"{place} {text.TURNED_DOWN.format(model=first)}" if first in turn.rejected else place
+    return f"{place} {text.TURNED_DOWN.format(model=first)}" if first in turn.session.rejected else place

@@ -1,17 +1,18 @@
 """The panel beside the chat: a decision laid open."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import gradio as gr
 import pandas as pd
 
-from omni.types import Preferences, Preset
+from omni.types import Preset
 from omni.ui import text
 from omni.ui.boundary import bind
+from omni.ui.door import Caller
 from omni.ui.pictures import contributions_figure, legend_html
 from omni.ui.services import Services
-from omni.ui.turns import Turn
+from omni.ui.turns import Turn, conditions_for
 from omni.ui.views import (
     candidate_table,
     empty_candidate_table,
@@ -86,7 +87,7 @@ async def on_why_not(search: str | None, turn: Turn) -> str:
     return exclusions_html(turn.decision, search or "") if turn.decision else ""
 
 
-async def on_what_if(preset: Preset | None, turn: Turn, *, services: Services) -> str:
+async def on_what_if(preset: Preset | None, turn: Turn, *, caller: Caller, services: Services) -> str:
     """Decides the same prompt under another preset; nothing is sent to a model.
 
     Inputs: why.what_if_preset, chat.turn
@@ -97,15 +98,8 @@ async def on_what_if(preset: Preset | None, turn: Turn, *, services: Services) -
     references = references_html(services.references(turn.decision), turn.decision)
     if preset is None:
         return references
-    now = turn.decision.preferences
-    wishes = Preferences(
-        preset=preset,
-        max_cost_usd=now.max_cost_usd,
-        allow=now.allow,
-        deny=now.deny,
-        licences_denied=now.licences_denied,
-    )
-    conditions = services.gateway.conditions()
+    wishes = replace(turn.decision.preferences, preset=preset, weights=None)
+    conditions = conditions_for(turn.question.conversation, wishes, turn.session, services, caller.credential)
     other = services.router.route(turn.question.conversation, wishes, conditions=conditions)
     return what_if_html(turn.decision, other) + references
 

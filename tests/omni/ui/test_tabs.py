@@ -84,7 +84,7 @@ def test_why_not_searches_the_decision() -> None:
 def test_what_if_decides_again_without_asking_a_model() -> None:
     """Another preset's choice is shown; no server is asked."""
     server = FakeServer()
-    html = asyncio.run(on_what_if("cheap", TURN, services=_connected(server)))
+    html = asyncio.run(on_what_if("cheap", TURN, caller=CALLER, services=_connected(server)))
     assert "Gamma-3B would answer" in html
     assert server.asked == []
 
