@@ -1,21 +1,23 @@
 """From a conversation to a decision: read, estimate, filter, choose."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from omni.catalog import Catalog, load_catalog
-from omni.conditions import NOTHING_KNOWN, Conditions
+from omni.conditions import NOTHING_KNOWN, Conditions, ModelHealth
 from omni.config import DATA_DIR
 from omni.errors import InputError, NoModelAvailable
+from omni.memory import remember_last
 from omni.policy import PRESETS, availability, candidate_facts, exclude, utilities
 from omni.quality.abilities import TASKS
 from omni.quality.live import Estimate, LiveQuality, gain_se
 from omni.reading import Reader, load_reader
 from omni.rules import NO_RULES, RuleBook, Ruling, load_rules
+from omni.sessions import switch_part
 from omni.types import (
     Conversation,
     Decision,
@@ -47,6 +49,8 @@ class Router:
         self.facts = candidate_facts(catalog.models)
         self._versions = (catalog.version, reader.fingerprint, rules.version)
         self._model_ids = np.array(self.facts.model_ids, dtype=object)
+        self._availability = remember_last(self._blend_availability)
+        self._texts = (remember_last(_served_text), remember_last(_health_text), remember_last(_residuals_text))
         self._reference_order = lru_cache(maxsize=256)(self._rank_on_typical_prompt)
 
     @property
@@ -107,7 +111,7 @@ class Router:
         parts = self._parts(estimate, references, weights)
         stays = self._add_state(parts, kept, weights, conditions, rulings)
         tables = self._ranked(estimate, parts, kept, profiles)
-        ids = _decision_ids(conversations, preferences, conditions, self._versions)
+        ids = _decision_ids(conversations, preferences, self._conditions_text(conditions), self._versions)
         return [
             Decision(
                 decision_id=decision_id,
@@ -149,7 +153,7 @@ class Router:
             Per prompt the model that the conversation was with, where it may go on.
         """
         if conditions.health:
-            lost = 1 - availability(conditions.health, self.facts.row)
+            lost = 1 - self._availability(conditions.health)
             parts["availability"] = np.broadcast_to(-weights.quality_per_failure * lost, kept.shape)
         if any(ruling.prefer_safe for ruling in rulings):
             parts["policy"] = np.array([[ruling.prefer_safe] for ruling in rulings]) * self.facts.safety
@@ -157,11 +161,8 @@ class Router:
         row = None if sticky is None else self.facts.row.get(sticky.model_id)
         if sticky is None or row is None:
             return [None] * len(kept)
-        stays = kept[:, row]
-        switch = np.where(stays[:, None], -sticky.switch_cost, 0.0) * np.ones(kept.shape)
-        switch[:, row] = 0.0
-        parts["switch"] = switch
-        return [sticky.model_id if stay else None for stay in stays.tolist()]
+        parts["switch"] = switch_part(kept, row, sticky.switch_cost)
+        return [sticky.model_id if stay else None for stay in kept[:, row].tolist()]
 
     def _ranked(
         self,
@@ -190,6 +191,16 @@ class Router:
             )
             for row, (n, profile) in enumerate(zip(kept.sum(axis=1).tolist(), profiles, strict=True))
         ]
+
+    def _blend_availability(self, health: Mapping[str, ModelHealth]) -> np.ndarray:
+        return availability(health, self.facts.row)
+
+    def _conditions_text(self, conditions: Conditions) -> str:
+        if conditions is NOTHING_KNOWN:
+            return ""
+        served, health, residuals = self._texts
+        live = f"{served(conditions.served)}, {health(conditions.health)}, {residuals(conditions.residuals)}"
+        return f"{live}, {sorted(conditions.local)!r}, {conditions.sticky!r}"
 
     def _rank_on_typical_prompt(self, weights: Weights) -> tuple[int, ...]:
         """All models, best first on an average prompt: the one fixed model a person with these weights would take."""
@@ -284,11 +295,11 @@ def _nobody_left(excluded: Sequence[Exclusion]) -> str:
 def _decision_ids(
     conversations: Sequence[Conversation],
     preferences: Preferences,
-    conditions: Conditions,
+    conditions_text: str,
     versions: tuple[str, ...],
 ) -> list[str]:
     # Frozen dataclasses of plain values: their repr names every field, and costs less than a JSON document.
-    shared = f"{_preferences_text(preferences)}, {_conditions_text(conditions)}, {versions!r}"
+    shared = f"{_preferences_text(preferences)}, {conditions_text}, {versions!r}"
     bases = (f"({conversation!r}, {shared})" for conversation in conversations)
     return [hashlib.sha256(basis.encode("utf-8", "surrogatepass")).hexdigest()[:16] for basis in bases]
 
@@ -298,11 +309,14 @@ def _preferences_text(preferences: Preferences) -> str:
     return repr(preferences)
 
 
-def _conditions_text(conditions: Conditions) -> str:
-    if conditions is NOTHING_KNOWN:
-        return ""
+def _served_text(served: frozenset[str] | None) -> str:
     # a set's own order differs between processes
-    served = None if conditions.served is None else sorted(conditions.served)
-    residuals = [(task.value, sorted(of_models.items())) for task, of_models in sorted(conditions.residuals.items())]
-    state = (sorted(conditions.health.items()), residuals, conditions.sticky)
-    return f"{served!r}, {sorted(conditions.local)!r}, {state!r}"
+    return repr(None if served is None else sorted(served))
+
+
+def _health_text(health: Mapping[str, ModelHealth]) -> str:
+    return repr(sorted(health.items()))
+
+
+def _residuals_text(residuals: Mapping[Task, Mapping[str, float]]) -> str:
+    return repr([(task.value, sorted(of_models.items())) for task, of_models in sorted(residuals.items())])

@@ -1,16 +1,17 @@
 """Quality, cost and latency of the catalog's models on a prompt, as columns with named parts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from omni.conditions import NOTHING_KNOWN, Conditions
+from omni.conditions import NOTHING_KNOWN, Conditions, ModelHealth
+from omni.memory import remember_last
 from omni.quality.abilities import TASKS, AbilityTable, build_abilities
 from omni.quality.kinship import complete_abilities
 from omni.quality.lengths import length_factors, speed_columns, visible_output_tokens
-from omni.types import LATENCY_BASES, ModelCard, PromptProfile
+from omni.types import LATENCY_BASES, ModelCard, PromptProfile, Task
 
 LONG_TOKENS = 16_000
 """Inputs from about here on are what long-context benchmarks test."""
@@ -50,6 +51,8 @@ class LiveQuality:
         self._speed, self._first_token, published = speed_columns(cards)
         self._latency_basis = published.astype(np.intp)
         self._row = {card.model_id: row for row, card in enumerate(cards)}
+        self._residuals = remember_last(self._tabulate_residuals)
+        self._speeds = remember_last(self._blend_speeds)
         self._length_factor = length_factors(np.array([bool(card.supports_reasoning) for card in cards]))
         # ability and doubt side by side: one product gives both
         self._task = np.ascontiguousarray(np.hstack([self.abilities.task.T, self.abilities.task_se.T]))
@@ -83,11 +86,11 @@ class LiveQuality:
             if profile.input_tokens >= LONG_TOKENS:
                 long_context[row] = table.long_context
         if conditions.residuals:
-            np.einsum("pt,tm->pm", shares, self._residuals(conditions), out=parts[-1])
+            np.einsum("pt,tm->pm", shares, self._residuals(conditions.residuals), out=parts[-1])
         quality = 1 / (1 + np.exp(-parts.sum(axis=0)))
         input_tokens = np.array([[float(profile.input_tokens)] for profile in profiles])
         output_tokens = visible_output_tokens(shares) * self._length_factor
-        first_token_s, speed, basis = self._speeds(conditions)
+        first_token_s, speed, basis = self._speeds(conditions.health)
         return Estimate(
             quality=quality,
             quality_se=both[:, n_models:] * quality * (1 - quality),
@@ -98,20 +101,20 @@ class LiveQuality:
             output_tokens=output_tokens,
         )
 
-    def _residuals(self, conditions: Conditions) -> np.ndarray:
+    def _tabulate_residuals(self, residuals: Mapping[Task, Mapping[str, float]]) -> np.ndarray:
         table = np.zeros((len(TASKS), len(self._row)))
-        for task, of_models in conditions.residuals.items():
+        for task, of_models in residuals.items():
             for model_id, logits in of_models.items():
                 if model_id in self._row:
                     table[TASKS.index(task), self._row[model_id]] = logits
         return table
 
-    def _speeds(self, conditions: Conditions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _blend_speeds(self, health: Mapping[str, ModelHealth]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Seconds to the first token, tokens per second, and the basis of both, each (n_models,)."""
-        if not conditions.health:
+        if not health:
             return self._first_token, self._speed, self._latency_basis
         first_token_s, speed, basis = self._first_token.copy(), self._speed.copy(), self._latency_basis.copy()
-        for model_id, seen in conditions.health.items():
+        for model_id, seen in health.items():
             row = self._row.get(model_id)
             if row is None:
                 continue
