@@ -16,6 +16,7 @@ from omni.errors import OmniError, StoreError
 from omni.explain import explain
 from omni.gateway import build_gateway, finder_for, providers_from
 from omni.learning import FeedbackBoard, load_board
+from omni.live_router import LiveRouter
 from omni.privacy import install_log_redaction
 from omni.reading import estimate_tokens
 from omni.references import load_references
@@ -35,6 +36,7 @@ def build_services(settings: Settings, router: Router | None = None) -> Services
         cards=cards,
         find=finder_for(providers, own_port=settings.port) if settings.discover else None,
     )
+    live = LiveRouter(router)
     limits, store, note = Limits.from_settings(settings), None, None
     feedback, budgets = FeedbackBoard(), Budgets(limits)
     try:
@@ -44,9 +46,10 @@ def build_services(settings: Settings, router: Router | None = None) -> Services
         note = f"Figures are not kept. {error}"
     return Services(
         catalog=router.catalog,
-        router=router,
+        router=live,
+        refresh=live.refresh,
         gateway=gateway,
-        explain=explain,
+        explain=lambda decision, _: explain(decision, live.catalog),
         references=load_references(router.reader.features).choices,
         in_space=settings.in_space,
         has_login=settings.has_oauth and can_log_in(),
@@ -72,7 +75,7 @@ def main() -> int:
     except OmniError as error:
         print(f"Omni cannot start: {error}", file=sys.stderr)
         return 2
-    services.gateway.board.start()
+    services.gateway.board.start(on_facts=services.refresh)
     try:
         page = build_app(services)
         api = create_api(services, guard=Guard(api_keys=settings.api_keys))

@@ -1,10 +1,11 @@
 """What the page shares between visitors, built once by app.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from omni.catalog import Catalog
+from omni.catalog.live import LiveFacts
 from omni.conditions import Conditions
 from omni.gateway import Gateway
 from omni.references import ReferenceChoice
@@ -42,6 +43,8 @@ class Services:
     explain: Callable[[Decision, Catalog], Explanation]
     references: Callable[[Decision], tuple[ReferenceChoice, ...]] = field(default=lambda _: ())
     """What other routing policies would have done."""
+    refresh: Callable[[Sequence[LiveFacts]], None] | None = None
+    """Takes what providers say of prices, windows and speeds now; None = the shipped figures stay."""
     in_space: bool = False
     has_login: bool = False
     """Visitors can log in and spend their own Hugging Face credit."""
