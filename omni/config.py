@@ -47,7 +47,7 @@ class Settings:
     """A day's ceiling; None = no ceiling."""
     max_usd_per_day: float | None = None
     """For all visitors together; None = no ceiling."""
-    max_running: int = 64
+    max_running: int = 256
     """Answers under way at once."""
     has_oauth: bool = False
     """The Space lets visitors log in with their Hugging Face account."""
@@ -79,7 +79,7 @@ class Settings:
             policy_path=Path(os.environ["OMNI_POLICY"]) if os.environ.get("OMNI_POLICY") else None,
             max_usd_per_visitor=_read_usd("OMNI_MAX_USD_PER_VISITOR"),
             max_usd_per_day=_read_usd("OMNI_MAX_USD_PER_DAY"),
-            max_running=_read_count("OMNI_MAX_RUNNING", 64),
+            max_running=_read_count("OMNI_MAX_RUNNING", 256),
             has_oauth=in_space and bool(os.environ.get("OAUTH_CLIENT_ID")),
         )
 

@@ -1,9 +1,10 @@
 """Filters with reason codes, utility in stated units, and the evidence rule. Pure functions on columns."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
+from functools import lru_cache
 
 import numpy as np
 
@@ -55,6 +56,13 @@ class CandidateFacts:
     """Mean rank on harm benchmarks, 1 = best, 0 = worst or never measured."""
     row: Mapping[str, int]
     """Model id to its place in the columns."""
+
+
+    def are_in(self, model_ids: Iterable[str]) -> np.ndarray:
+        """(n_models,) bool: which models are named."""
+        named = np.zeros(len(self.model_ids), dtype=bool)
+        named[[self.row[model_id] for model_id in model_ids if model_id in self.row]] = True
+        return named
 
 
 def candidate_facts(cards: Sequence[ModelCard]) -> CandidateFacts:
@@ -164,9 +172,9 @@ def exclude(
     _remove_by_rule(sieve, ruling)
     served, local = conditions.served, conditions.local
     if served is not None:
-        sieve.remove_named(lambda m: m not in served, Reason.NO_LIVE_PROVIDER, "no connected provider offers it")
+        sieve.remove(~facts.are_in(served), Reason.NO_LIVE_PROVIDER, "no connected provider offers it")
     if preferences.local_only or ruling.is_local_only:
-        sieve.remove_named(lambda m: m not in local, Reason.LOCAL_ONLY, "no server on this machine offers it")
+        sieve.remove(~facts.are_in(local), Reason.LOCAL_ONLY, "no server on this machine offers it")
     _remove_by_ability(sieve, profile)
     if preferences.max_cost_usd is not None:
         limit = f"${preferences.max_cost_usd:g}"
@@ -176,8 +184,13 @@ def exclude(
     sticky = conditions.sticky
     if sticky is not None and sticky.is_locked and sieve.keeps(sticky.model_id):
         detail = f"the tools that {sticky.model_id} called are still answering"
-        sieve.remove_named(lambda m: m != sticky.model_id, Reason.LOCKED, detail)
+        sieve.remove(~facts.are_in((sticky.model_id,)), Reason.LOCKED, detail)
     return sieve.kept, tuple(sieve.excluded)
+
+
+@lru_cache(maxsize=8192)
+def _exclusion(model_id: str, reason: Reason, detail: str) -> Exclusion:
+    return Exclusion(model_id=model_id, reason=reason, detail=detail)
 
 
 class _Sieve:
@@ -192,7 +205,7 @@ class _Sieve:
         """Removes the rows of `bad`; `{}` in `detail` shows a row's own value."""
         for row in np.flatnonzero(bad & self.kept).tolist():
             shown = detail if values is None else detail.format(_shown(values[row]))
-            self.excluded.append(Exclusion(model_id=self.facts.model_ids[row], reason=reason, detail=shown))
+            self.excluded.append(_exclusion(self.facts.model_ids[row], reason, shown))
         self.kept &= ~bad
 
     def keeps(self, model_id: str) -> bool:
@@ -262,7 +275,8 @@ def _worst_for_unknown(values: np.ndarray) -> np.ndarray:
     return np.where(unknown, worst, values)
 
 
-def _globs(patterns: Sequence[str]) -> Callable[[str], bool]:
+@lru_cache(maxsize=256)
+def _globs(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     """A test whether a lower-case id matches any of the globs."""
     match = re.compile("|".join(translate(pattern.lower()) for pattern in patterns)).match
     return lambda model_id: match(model_id) is not None

@@ -126,6 +126,7 @@ class Router:
                 action="refuse" if ruling.refusal else "ask_guard" if ruling.objection else "answer",
                 message=ruling.refusal or ruling.objection,
                 rules=ruling.applied,
+                local_only=preferences.local_only or ruling.is_local_only,
                 sticky_model_id=stay,
             )
             for decision_id, profile, (_, excluded), reference, table, ruling, stay in zip(

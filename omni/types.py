@@ -433,6 +433,8 @@ class Decision:
     """What the person reads instead of an answer: when refused, or when the guard model objects."""
     rules: tuple[AppliedRule, ...] = ()
     """Of the operator's policy, in its order."""
+    local_only: bool = False
+    """Nothing may leave this machine: the person wants it so, or the operator's policy."""
     sticky_model_id: str | None = None
     """The model that the conversation was with and that could have gone on; None = a new start."""
 

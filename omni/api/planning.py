@@ -19,7 +19,7 @@ from omni.gateway.prices import expected_cost_usd
 from omni.policy import PRESETS
 from omni.privacy import Anonymiser, ChunkRestorer
 from omni.sessions import Session, put_rejected_last, session_key, stick
-from omni.types import Conversation, Decision, Preferences, Reason
+from omni.types import Conversation, Decision, Preferences
 
 MAX_CHARS_INLINE = 20_000
 """Up to here a decision takes a few milliseconds."""
@@ -152,17 +152,12 @@ def _targets(parts: Parts, chat: ChatRequest, caller: Caller, routed: Routed | N
             raise unknown_model(chat.model, "is not offered by a connected server; GET /v1/models lists all.")
     else:
         targets = gateway.targets(put_rejected_last(routed.session, routed.decision.scores.model_ids))
-    if caller.privacy == "local" or (routed is not None and _stays_here(routed.decision)):
+    if caller.privacy == "local" or (routed is not None and routed.decision.local_only):
         targets = tuple(target for target in targets if is_local(parts, target))
     if not targets:
         where = " on this machine" if caller.privacy == "local" else ""
         raise ApiError(503, f"No connected server{where} offers a model for this.", code="no_model_available")
     return targets
-
-
-def _stays_here(decision: Decision) -> bool:
-    """Whether the person or a rule wants models on this machine only: then a model's other servers are out, too."""
-    return decision.preferences.local_only or any(each.reason is Reason.LOCAL_ONLY for each in decision.excluded)
 
 
 async def _masked(

@@ -49,8 +49,7 @@ class Turn:
     @property
     def only_local(self) -> bool:
         """Nothing may leave this machine: the visitor wants it so, or a rule of the operator's."""
-        excluded = self.decision.excluded if self.decision else ()
-        return self.privacy == "local" or any(each.reason is Reason.LOCAL_ONLY for each in excluded)
+        return self.privacy == "local" or (self.decision is not None and self.decision.local_only)
 
     @property
     def model_ids(self) -> tuple[str, ...]:
