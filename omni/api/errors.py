@@ -8,6 +8,7 @@ from typing import Any
 from omni.budgets import BUSY_S
 from omni.errors import BudgetExceeded, OmniError
 from omni.gateway import Attempt, ErrorKind
+from omni.privacy import redact
 
 CLIENT_GONE = 499
 """Counted when the client closed the connection first; nobody receives it."""
@@ -39,7 +40,7 @@ class ApiError(OmniError):
         """The reply's body."""
         return {
             "error": {
-                "message": str(self),
+                "message": redact(str(self)),
                 "type": _type(self.status, self.code),
                 "param": self.param,
                 "code": self.code,

@@ -9,6 +9,7 @@ from omni.errors import BadReply, ProviderError
 from omni.gateway import ErrorKind, Provider, Target, Timeouts
 from omni.gateway.client import transport_options
 from omni.gateway.failures import ServerFailure, to_provider_error
+from omni.privacy import without_echo
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -68,7 +69,7 @@ class Upstreams:
                 async for events in _events(bytes_, provider):
                     yield events
         except Exception as error:  # the edge of the SDK: everything becomes one of our errors
-            raise _broken(error, provider) from None
+            raise _broken(error, provider, body) from None
 
     async def close(self) -> None:
         """Closes the connections; must run on the loop that served."""
@@ -155,14 +156,14 @@ def _is_choice(choice: object) -> bool:
     )
 
 
-def _broken(error: Exception, provider: Provider) -> Broken:
+def _broken(error: Exception, provider: Provider, asked: Event) -> Broken:
     import openai
 
     status, detail = None, None
     if isinstance(error, openai.APIStatusError):
         status = error.status_code
         if status in _REFUSALS:
-            detail = _words(error.body, provider)
+            detail = _words(error.body, provider, asked)
     known = _transport_error(error, provider) or to_provider_error(error, provider.name)
     if not isinstance(known, ProviderError):
         known = BadReply(str(known))
@@ -187,9 +188,9 @@ def _transport_error(error: Exception, provider: Provider) -> ProviderError | No
     return ServerFailure(f"{provider.name} cannot be reached or closed the connection.", ErrorKind.CONNECTION)
 
 
-def _words(body: object, provider: Provider) -> str | None:
+def _words(body: object, provider: Provider, asked: Event) -> str | None:
     """The upstream's message, short, without the key should it repeat it."""
     message = body.get("message") if isinstance(body, dict) else None
     if not isinstance(message, str):
         return None
-    return message.replace(provider.api_key, "…")[:MAX_DETAIL_CHARS]
+    return without_echo(message.replace(provider.api_key, "…")[:MAX_DETAIL_CHARS], asked)

@@ -2,7 +2,7 @@
 
 from omni.privacy.anonymise import Anonymiser, Masked, MaskedBody
 from omni.privacy.chunks import ChunkRestorer
-from omni.privacy.redact import install_log_redaction, redact
+from omni.privacy.redact import install_log_redaction, redact, without_echo
 from omni.privacy.restore import Restorer
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "Restorer",
     "install_log_redaction",
     "redact",
+    "without_echo",
 ]

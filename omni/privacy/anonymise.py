@@ -76,7 +76,7 @@ class Anonymiser:
 
     def mask_body(self, body: Mapping[str, Any], language: str = "und") -> MaskedBody:
         """The same for an OpenAI request: every text in it, tool calls and tool descriptions too; pictures stay."""
-        table = self._table(list(_texts_of(body)), language)
+        table = self._table(list(texts_of(body)), language)
         is_json = (body.get("response_format") or {}).get("type") in ("json_object", "json_schema")
         return MaskedBody(
             body={name: _mapped(name, value, table.mask) for name, value in body.items()},
@@ -178,17 +178,17 @@ def _is_telling(value: str, kind: str) -> bool:
     return len(value) >= _MIN_REPEATED_CHARS or not value.isascii()
 
 
-def _texts_of(value: Any, name: str = "") -> Iterator[str]:
+def texts_of(value: Any, name: str = "") -> Iterator[str]:
     """Every text of a request that may be masked."""
     if isinstance(value, str):
         if name not in _KEPT_FIELDS:
             yield value
     elif isinstance(value, Mapping):
         for field_name, item in value.items():
-            yield from _texts_of(item, field_name)
+            yield from texts_of(item, field_name)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _texts_of(item, name)
+            yield from texts_of(item, name)
 
 
 def _mapped(name: str, value: Any, mask: Callable[[str], str]) -> Any:

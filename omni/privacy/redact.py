@@ -1,12 +1,16 @@
 """Masks secrets and personal data in what is written for operators: log records and error texts."""
 
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
+from omni.privacy.anonymise import texts_of
 from omni.reading.privacy import find_private
 
 _MARKS = {"ip_address": "ip"}
+_ECHO_WORDS = 3
+_WORD = re.compile(r"[^\W\u3040-\u9fff\uac00-\ud7a3]+|[\u3040-\u9fff\uac00-\ud7a3]")
 _Factory = Callable[..., logging.LogRecord]
 
 
@@ -17,6 +21,26 @@ def redact(text: str) -> str:
         pieces += [text[end : span.start], f"[{_MARKS.get(span.kind, span.kind)}]"]
         end = span.end
     return "".join([*pieces, text[end:]]) if pieces else text
+
+
+def without_echo(text: str, asked: Any) -> str:
+    """What a server says about a request, up to where it begins to repeat it; private values masked.
+
+    Args:
+        asked: The request's body; three words on end that stand in one of its texts are an echo.
+    """
+    said = [*_WORD.finditer(text)]
+    runs = {_run(said, place): said[place].start() for place in reversed(range(len(said) - _ECHO_WORDS + 1))}
+    cut = len(text)
+    for part in texts_of(asked) if runs else ():
+        words = [*_WORD.finditer(part)]
+        for place in range(len(words) - _ECHO_WORDS + 1):
+            cut = min(cut, runs.get(_run(words, place), cut))
+    return redact(text[:cut]) + ("…" if cut < len(text) else "")
+
+
+def _run(words: list[re.Match[str]], place: int) -> tuple[str, ...]:
+    return tuple(word.group().lower() for word in words[place : place + _ECHO_WORDS])
 
 
 class _Redacting:

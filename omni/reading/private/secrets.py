@@ -20,7 +20,7 @@ _LIBRARY = (
     ("mailchimp", "MailchimpDetector", ("-us",)),
 )
 _OWN = (
-    ("eyJ", re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")),
+    ("eyJ", re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")),
     ("hf_", re.compile(r"\bhf_[A-Za-z0-9]{20,}\b")),
     ("sk-", re.compile(r"\bsk-(?:proj-|ant-|or-)?[A-Za-z0-9_-]{20,}")),
     ("_live_", re.compile(r"\b[sr]k_live_[A-Za-z0-9]{16,}\b")),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from omni.privacy import install_log_redaction, redact
+from omni.privacy import install_log_redaction, redact, without_echo
 from omni.privacy.redact import remove_log_redaction
 
 SECRET = "hf_" + "aB3" * 11
@@ -66,3 +66,12 @@ def test_ordinary_records_are_not_touched(stream):
     record = logging.getLogRecordFactory()("a", logging.INFO, "f", 1, "%s %d", ("GET", 200), None)
     assert record.args == ("GET", 200)
     assert stream.getvalue() == ""
+
+
+def test_what_a_server_repeats_of_a_request_is_cut_off():
+    """The reason stays; the prompt in it, and what is private elsewhere, do not."""
+    asked = {"messages": [{"role": "user", "content": "Kindly greet Xaver Quost"}]}
+    assert (
+        without_echo(f"no credit for {EMAIL}; got: kindly greet xaver quost", asked) == "no credit for [email]; got: …"
+    )
+    assert without_echo("max_tokens is too large: 9000", asked) == "max_tokens is too large: 9000"
