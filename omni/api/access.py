@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omni.api.errors import BUSY, CLIENT_GONE, ApiError
+from omni.api.guard import Guard
 from omni.api.metrics import Metrics
-from omni.api.services import Guard
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from typing import Literal, cast, get_args
 from starlette.requests import Request
 
 from omni.api.errors import ApiError
-from omni.api.services import Guard
+from omni.api.guard import Guard
 
 Privacy = Literal["standard", "anonymise", "local"]
 MAX_SESSION_CHARS = 200

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omni.api.caller import Mark
+from omni.api.guard import Guard
 from omni.api.journal import Journal
 from omni.api.metrics import Metrics
 from omni.api.relay import Relay
-from omni.api.services import Guard, Services
 from omni.commands.route import decision_to_json
 from omni.gateway import Target, Usage
+from omni.services import Services
 from omni.sessions import SessionTable
 from omni.types import Decision, ModelCard
 

@@ -13,11 +13,12 @@ from omni.api.access import Access, error_response
 from omni.api.caller import marker
 from omni.api.endpoints import Endpoints
 from omni.api.errors import ApiError
+from omni.api.guard import Guard
 from omni.api.journal import Journal
 from omni.api.metrics import Metrics
 from omni.api.parts import Parts
 from omni.api.relay import Relay
-from omni.api.services import Guard, Services
+from omni.services import Services
 
 
 def create_api(services: Services, *, guard: Guard | None = None) -> Starlette:

@@ -3,39 +3,13 @@
 import argparse
 import socket
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from omni.config import Settings
-from omni.errors import InputError, StoreError
+from omni.errors import InputError
 from omni.gateway import providers_from
 
-if TYPE_CHECKING:
-    from omni.budgets import Budgets
-    from omni.catalog import Catalog
-    from omni.gateway import Gateway
-    from omni.learning import FeedbackBoard
-    from omni.references import ReferenceChoice
-    from omni.router import Router
-    from omni.store import Store
-    from omni.types import Decision, Explanation
-
 LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerServices:
-    """What the server needs, built once."""
-
-    catalog: "Catalog" = field(repr=False)
-    router: "Router" = field(repr=False)
-    gateway: "Gateway"
-    explain: "Callable[[Decision, Catalog], Explanation]"
-    references: "Callable[[Decision], tuple[ReferenceChoice, ...]]"
-    store: "Store | None" = None
-    feedback: "FeedbackBoard | None" = None
-    budgets: "Budgets | None" = None
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -65,61 +39,24 @@ def _serve(listener: socket.socket, settings: Settings, *, where: str) -> None:
 
     from omni.api import Guard, create_api
     from omni.privacy import install_log_redaction
+    from omni.services import build_services
 
     install_log_redaction()
     services = build_services(settings)
+    if services.storage_note:
+        print(f"omni: {services.storage_note}", file=sys.stderr)
     max_answers = max(Guard().max_answers, settings.max_running)
     api = create_api(services, guard=Guard(api_keys=settings.api_keys, max_answers=max_answers))
     # No access log: paths hold ids, and whoever wants figures reads /metrics.
     config = uvicorn.Config(api, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
     _say_where(where, settings)
-    services.gateway.board.start()
+    services.start()
     try:
         uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
         print("omni: stopped", file=sys.stderr)
     finally:
-        services.gateway.board.stop()
-        if services.store is not None:
-            services.store.close()
-
-
-def build_services(settings: Settings, router: "Router | None" = None) -> ServerServices:
-    """Everything the server needs. A store that cannot be opened is said, and the server still starts."""
-    from omni.budgets import Budgets, Limits
-    from omni.explain import explain
-    from omni.gateway import build_gateway, finder_for
-    from omni.learning import FeedbackBoard, load_board
-    from omni.reading import estimate_tokens
-    from omni.references import load_references
-    from omni.router import load_router
-    from omni.store import open_store
-
-    router = router or load_router(settings.policy_path)
-    cards, providers = router.catalog.models, providers_from(settings)
-    store, limits = None, Limits.from_settings(settings)
-    feedback, budgets = FeedbackBoard(), Budgets(limits)
-    try:
-        store = open_store(settings.db_path)
-        feedback, budgets = load_board(store), Budgets.from_store(limits, store)
-    except StoreError as error:
-        print(f"omni: figures are not kept. {error}", file=sys.stderr)
-    return ServerServices(
-        catalog=router.catalog,
-        router=router,
-        gateway=build_gateway(
-            providers,
-            [card.model_id for card in cards],
-            count_tokens=estimate_tokens,
-            cards=cards,
-            find=finder_for(providers, own_port=settings.port) if settings.discover else None,
-        ),
-        explain=explain,
-        references=load_references(router.reader.features).choices,
-        store=store,
-        feedback=feedback,
-        budgets=budgets,
-    )
+        services.close()
 
 
 def _listener(host: str, port: int) -> socket.socket:

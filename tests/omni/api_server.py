@@ -19,10 +19,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from omni.api import Guard, create_api
-from omni.commands.serve import ServerServices
 from omni.explain import explain
 from omni.gateway import Provider, build_gateway
 from omni.router import Router
+from omni.services import Services
 
 DEADLINE_S = 10.0
 SERVED = ("Qwen/Qwen3-8B", "zai-org/GLM-4.6")
@@ -48,13 +48,12 @@ def serve(app: ASGIApp, *, lifespan: str = "on") -> Iterator[str]:
 
 def build_services(
     router: Router, base_urls: Sequence[str] = (), *, references: Callable[..., Any] | None = None, **changes: Any
-) -> ServerServices:
+) -> Services:
     """Services over servers that have been asked what they serve."""
     providers = [Provider(name=f"server {index}", base_url=url) for index, url in enumerate(base_urls, start=1)]
     gateway = build_gateway(providers, [card.model_id for card in router.catalog.models])
     asyncio.run(gateway.board.refresh())
-    return ServerServices(
-        catalog=router.catalog,
+    return Services(
         router=router,
         gateway=gateway,
         explain=explain,

@@ -121,6 +121,7 @@ class FakeRouter:
     parameters_version = "p1"
 
     def __init__(self) -> None:
+        self.catalog = a_catalog()
         self.asked: list[tuple[Conversation, Preferences]] = []
 
     def route(
@@ -171,7 +172,6 @@ def fake_services(*servers: FakeServer) -> Services:
     catalog = a_catalog()
     ids = [card.model_id for card in catalog.models]
     return Services(
-        catalog=catalog,
         router=FakeRouter(),
         gateway=Gateway(servers, ids, frame_s=0.0),
         explain=lambda decision, _: an_explanation(decision),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gradio as gr
@@ -72,9 +72,7 @@ def test_no_model_left_is_said_in_the_chat() -> None:
             raise NoModelAvailable("No model can answer this.")
 
     services = fake_services()
-    services = Services(
-        catalog=services.catalog, router=NobodyRouter(), gateway=services.gateway, explain=services.explain
-    )
+    services = replace(services, router=NobodyRouter())
     sent = _send(services)
     assert "No model can answer this." in _texts(sent.chatbot)[-1]
     assert sent.turn == Turn()
@@ -174,7 +172,6 @@ def test_a_store_that_fails_does_not_stop_an_answer() -> None:
     services = _connected()
     store = _FailingStore()
     services = Services(
-        catalog=services.catalog,
         router=services.router,
         gateway=services.gateway,
         explain=services.explain,

@@ -250,7 +250,9 @@ def test_where_a_guard_objects_nobody_else_is_asked() -> None:
     from omni.gateway import Gateway
 
     gateway = Gateway((server,), [card.model_id for card in catalog.models], frame_s=0.0)
-    services = replace(services, catalog=catalog, gateway=gateway, router=RulingRouter("ask_guard"))
+    router = RulingRouter("ask_guard")
+    router.catalog = catalog
+    services = replace(services, gateway=gateway, router=router)
     asyncio.run(gateway.board.refresh())
     shown = _texts(_answer(services, _send(services)).chatbot)[-1]
     assert "Please ask" in shown

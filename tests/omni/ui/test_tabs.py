@@ -172,7 +172,6 @@ def test_the_footer_credits_sources_and_says_what_is_not_kept() -> None:
     """Versions, attributions and the storage note."""
     services = fake_services()
     note = Services(
-        catalog=services.catalog,
         router=services.router,
         gateway=services.gateway,
         explain=services.explain,

@@ -1,0 +1,26 @@
+"""Who may ask the server, and how much at once."""
+
+import hmac
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """Who may ask, and how much at once."""
+
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
+    """Empty = everyone."""
+    max_body_bytes: int = 32_000_000
+    """Pictures come inside the request."""
+    max_answers: int = 256
+    """Answers under way at once."""
+
+    def admits(self, authorization: str | None) -> bool:
+        """Whether the header `Authorization: Bearer KEY` holds one of the keys; takes as long for any wrong key."""
+        if not self.api_keys:
+            return True
+        scheme, _, given = (authorization or "").partition(" ")
+        digest = sha256(given.strip().encode()).digest()
+        matches = [hmac.compare_digest(digest, sha256(key.encode()).digest()) for key in self.api_keys]
+        return any(matches) and scheme.lower() == "bearer"
