@@ -4,11 +4,12 @@ Cheap tests come first (an @, a number of digits, a word that announces a name),
 libraries. All of it takes a time that grows with the length of the text.
 """
 
+import re
 from collections.abc import Iterator
 
 from omni.reading.private.dates import find_births, find_documents
 from omni.reading.private.emails import find_emails
-from omni.reading.private.numbers import find_addresses, find_numbers
+from omni.reading.private.numbers import find_addresses, find_numbers, has_letters_and_digits
 from omni.reading.private.people import find_people, find_people_elsewhere, words_of
 from omni.reading.private.places import find_places
 from omni.reading.private.secrets import find_secrets
@@ -17,7 +18,9 @@ from omni.types import Span
 _MAX_CHARS = 200_000
 """Longer messages are searched in pieces of this many characters, which overlap."""
 _OVERLAP = 2_000
-_NOT_DIGITS = bytes(code for code in range(256) if not 48 <= code <= 57)
+_RUNS = re.compile(r"\d[\d ./():\u2013-]*")
+_YEAR, _LONG, _ADDRESS = 4, 7, 7
+"""Characters in a row of digits and their separators below which a form cannot stand there."""
 _ORDER = ("secret", "email", "card", "iban", "national_id", "ip_address", "passport", "birth_date", "address", "phone")
 """Which finding stays where two overlap; others come after these."""
 _RANK = {kind: rank for rank, kind in enumerate(_ORDER)}
@@ -81,17 +84,22 @@ def _find_forms(text: str, lowered: str, words: frozenset[str], language: str) -
     if "@" in text:
         yield from (("email", start, end) for start, end in find_emails(text))
     yield from (("secret", start, end) for start, end in find_secrets(text, lowered))
-    n_digits = len(text.encode(errors="replace").translate(None, _NOT_DIGITS))
-    if n_digits >= 4:
+    if "::" in text:
         yield from find_addresses(text, lowered)
+    runs = _RUNS.findall(text)
+    if not runs:
+        return
+    longest = max(map(len, runs))
+    is_lettered = longest < _LONG and has_letters_and_digits(text)
+    if "::" not in text and longest >= _ADDRESS and any(run.count(".") > 2 or run.count(":") > 2 for run in runs):
+        yield from find_addresses(text, lowered)
+    if longest >= _YEAR:
         yield from find_births(text, lowered)
+    if longest >= _YEAR or is_lettered:
         yield from find_documents(text, lowered)
-    elif "::" in text:
-        yield from find_addresses(text, lowered)
-    if n_digits >= 6:
+    if longest >= _LONG or is_lettered:
         yield from find_numbers(text, lowered, language)
-    if n_digits:
-        yield from find_places(text, lowered, words)
+    yield from find_places(text, lowered, words)
 
 
 def _lower(text: str) -> str:

@@ -115,9 +115,14 @@ _PHONE_FORM = re.compile(r"\(?0\d|\(\d{2,4}\)|\d{3}[-.]\d{3}[-.]\d{4}\Z|1[3-9]\d
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}")
 
 
+def has_letters_and_digits(text: str) -> bool:
+    """Whether a digit stands beside a letter, as in an identifier."""
+    return _LETTER_AND_DIGIT.search(text) is not None
+
+
 def find_numbers(text: str, lowered: str, language: str) -> Iterator[Finding]:
     """Every such number with its kind. The text holds seven digits or more."""
-    for lettered in _LETTERED if _LETTER_AND_DIGIT.search(text) else ():
+    for lettered in _LETTERED if has_letters_and_digits(text) else ():
         for match in lettered.form.finditer(text):
             if not lettered.validators or any(_is_valid(name, match.group()) for name in lettered.validators):
                 yield lettered.kind, match.start(), match.end()

@@ -13,7 +13,9 @@ _UP = "A-ZÀ-ÖØ-ÞĀĂĄĆČĎĐĘĚĞİĹĽŁŃŇŐŒŘŚŠŞŤŮŰŹŻŽА-�
 _PART = rf"[{_UP}](?:[^\W\d_]|['’](?=[^\W\d_])){{1,24}}(?:-[{_UP}][^\W\d_]{{1,24}})?"
 _PARTICLE = r"(?:van der |van den |van de |van |von der |von |de la |de |del |della |di |da |dos |das |do |ter |ten |zu |al-|el-|bin |ben |Ben |Le |La |Ó )"
 _NAME = re.compile(rf"{_PARTICLE}?{_PART}(?: (?:[{_UP}]\. )?{_PARTICLE}?{_PART}){{0,3}}")
-_PAIR = re.compile(rf"(?<![\w.@/])(?P<first>{_PART}) (?:[{_UP}]\. )?{_PARTICLE}?{_PART}(?: {_PART})?(?![\w@])")
+_PAIR = re.compile(
+    rf"(?P<first>[{_UP}](?<![\w.@/].){_PART[len(_UP) + 2 :]}) (?:[{_UP}]\. )?{_PARTICLE}?{_PART}(?: {_PART})?(?![\w@])"
+)
 _SKIP = re.compile(r"[ \t]{0,2}[:,=]?[ \t]{0,2}\n{0,2}[\"'“„«(*]{0,2}")
 _TITLE = re.compile(r"(?:(?:mrs?|ms|miss|dr|prof|sir|herrn?|frau|monsieur|madame|mme|mlle|m|sr|sra|srta|señora?|don|doña|sig|sig\.ra|signora?|dott|dott\.ssa|dra?|dhr|mevr|mevrouw|heer|pani?|panu|госпо\w+|гражданк\w+|гражданин\w*)\.? ){0,2}", re.IGNORECASE)  # fmt: skip
 _MAX_EACH = 100

@@ -3,6 +3,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 Finding = tuple[str, int, int]
 
@@ -67,15 +68,26 @@ _BEFORE_CHARS = 72
 _MAX_HOUSES = 2000
 
 
+class _Hints(NamedTuple):
+    """What a text holds that may belong to an address."""
+
+    fronts: Sequence[re.Pattern[str]]
+    """Forms that begin with the house number."""
+    suffixes: tuple[str, ...]
+    """Ends of streets' names."""
+
+
 def find_places(text: str, lowered: str, words: frozenset[str]) -> Iterator[Finding]:
     """Addresses in a text that holds a digit, looked for around house numbers and words for streets."""
     street_words = words & _STREET_WORDS
     fronts = [_ENGLISH] if not words.isdisjoint(_EN_WORDS) else []
     fronts += [_ROMANCE] if street_words else []
-    for n_houses, house in enumerate(_HOUSE.finditer(text)):
+    suffixes = tuple(suffix for suffix in _SUFFIXES if suffix + " " in lowered)
+    has_houses = fronts or suffixes or _POST_NEXT.search(text)
+    for n_houses, house in enumerate(_HOUSE.finditer(text) if has_houses else ()):
         if n_houses == _MAX_HOUSES:
             break
-        yield from _around(text, lowered, house.span(), fronts)
+        yield from _around(text, lowered, house.span(), _Hints(fronts, suffixes))
     for word in street_words:
         place = lowered.find(word + " ")
         while place >= 0:
@@ -89,10 +101,10 @@ def find_places(text: str, lowered: str, words: frozenset[str]) -> Iterator[Find
             yield "address", *match.span()
 
 
-def _around(text: str, lowered: str, place: tuple[int, int], fronts: Sequence[re.Pattern[str]]) -> Iterator[Finding]:
+def _around(text: str, lowered: str, place: tuple[int, int], hints: _Hints) -> Iterator[Finding]:
     """Addresses whose house number stands here."""
     start, end = place
-    for front in fronts:
+    for front in hints.fronts:
         match = front.match(text, start)
         if match:
             flat = _FLAT.search(text, max(0, start - 20), start)
@@ -100,7 +112,7 @@ def _around(text: str, lowered: str, place: tuple[int, int], fronts: Sequence[re
     if end - start > 4 or start < 4 or text[start - 1] != " " or _YEAR.match(text, start, end):
         return
     first = max(0, start - _BEFORE_CHARS)
-    if lowered.endswith(_SUFFIXES, first, start - 1):
+    if lowered.endswith(hints.suffixes, first, start - 1):
         yield from _ending(text, _GERMANIC, first, start)
     elif _POST_NEXT.match(text, start):
         yield from _ending(text, _POSTED, first, start)
