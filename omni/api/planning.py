@@ -1,7 +1,6 @@
 """From a request to a plan: who is asked, in which order, with which words, or why nobody is."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -175,14 +174,11 @@ async def _objection(parts: Parts, routed: Routed | None, *, is_local: bool, is_
     """The sentence instead of an answer, where the policy wants a guard model's word and the guard objects."""
     if routed is None or routed.decision.action != "ask_guard":
         return None
-    guards: Sequence[str] = [card.model_id for card in parts.cards.values() if card.role == "guard"]
-    if is_local:
-        local = parts.services.gateway.conditions().local
-        guards = [model_id for model_id in guards if model_id in local]
+    guards = [card.model_id for card in parts.cards.values() if card.role == "guard"]
     conversation = routed.conversation
     if is_masked:
         conversation = Anonymiser().mask(conversation, routed.decision.profile.language).conversation
-    verdict = await ask_guard(parts.services.gateway, guards, conversation)
+    verdict = await ask_guard(parts.services.gateway, guards, conversation, only_local=is_local)
     return routed.decision.message if verdict.is_safe is False else None
 
 

@@ -310,9 +310,13 @@ class Gateway:
         )
 
     def _say_nobody_serves(self, draft: Draft, model_ids: Sequence[str], request: _Request) -> None:
-        closed = next((target.provider for id_ in model_ids for target in self.board.targets(id_)), None)
+        offered = [target for id_ in model_ids for target in self.board.targets(id_)]
+        if request.only_local:
+            offered = [target for target in offered if self.board.is_on_this_machine(target)]
+        closed = next((target.provider for target in offered), None)
         if closed is None:
-            error = "No connected provider offers this model."
+            where = "server on this machine" if request.only_local else "connected provider"
+            error = f"No {where} offers this model."
         else:
             error = f"{closed} answers those who are signed in. Sign in and ask again."
         draft.update(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from omni.gateway.gateway import Gateway
 from omni.gateway.messages import AnswerStatus, Question
+from omni.gateway.providers import Credential
 from omni.types import Conversation, Message
 
 INSTRUCTION = (
@@ -29,20 +30,28 @@ class Verdict:
 
 
 async def ask_guard(
-    gateway: Gateway, guard_ids: Sequence[str], conversation: Conversation, *, only_local: bool = False
+    gateway: Gateway,
+    guard_ids: Sequence[str],
+    conversation: Conversation,
+    *,
+    only_local: bool = False,
+    credential: Credential | None = None,
 ) -> Verdict:
     """The first word of the first guard model that a connected server offers.
 
     Args:
         guard_ids: catalog ids of guard models, the preferred one first.
         only_local: ask none that is not on this machine.
+        credential: the visitor's own token, for a provider that serves nobody without one.
     """
-    served = gateway.served_ids() or frozenset()
+    conditions = gateway.conditions(credential=credential)
+    served = conditions.local if only_local else conditions.served or frozenset()
     for model_id in guard_ids:
         if model_id not in served:
             continue
         question = Question(conversation=_to_guard(model_id, conversation.last_user_text))
-        answers = [answer async for answer in gateway.answer((model_id,), question, only_local=only_local)]
+        asked = gateway.answer((model_id,), question, only_local=only_local, credential=credential)
+        answers = [answer async for answer in asked]
         if answers and answers[-1].status is AnswerStatus.DONE:
             word = re.search(r"\b(un)?safe\b", answers[-1].text.casefold())
             return Verdict(is_safe=None if word is None else word[1] is None, model_id=model_id)

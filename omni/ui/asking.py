@@ -97,8 +97,13 @@ async def find_guard_objection(asked: Asked, services: Services) -> str | None:
     if decision is None or decision.action != "ask_guard":
         return None
     guards = [card.model_id for card in services.catalog.models if card.role == "guard"]
-    conversation, only_local = asked.question.conversation, asked.turn.only_local
-    verdict = await ask_guard(services.gateway, guards, conversation, only_local=only_local)
+    verdict = await ask_guard(
+        services.gateway,
+        guards,
+        asked.question.conversation,
+        only_local=asked.turn.only_local,
+        credential=asked.caller.credential,
+    )
     return (decision.message or text.GUARD_OBJECTED) if verdict.is_safe is False else None
 
 
