@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from safetensors.numpy import load_file
+from threadpoolctl import threadpool_limits
 
 from omni.config import DATA_DIR
 from omni.errors import OmniError, RecordingError
@@ -65,7 +66,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"tasks: {share:.1%} of {len(labels)} labels right in cross-validation")
     rows = features.features([label.prompt for label in labels])
     heads = build_heads(features, cues, labels, fit_levels(rows, tasks, levels, difficulty.weights))
-    transfer = build_transfer(recordings, rows, tasks, features.n_embedding)
+    # sums of another number of threads differ in their last bits
+    with threadpool_limits(limits=1):
+        transfer = build_transfer(recordings, rows, tasks, features.n_embedding)
     if args.check:
         return _check(heads, transfer)
     save_heads(heads, DATA_DIR / HEAD_FILE)
