@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-_LONGEST_KEY = 48
+LONGEST_KEY = 48
+"""Longer words are not remembered."""
 
 
 class WordCache(dict[str, T]):
@@ -21,7 +22,7 @@ class WordCache(dict[str, T]):
 
     def __missing__(self, word: str) -> T:
         value = self._function(word)
-        if len(word) <= _LONGEST_KEY:
+        if len(word) <= LONGEST_KEY:
             if len(self) >= self._limit:
                 self.clear()
             self[word] = value

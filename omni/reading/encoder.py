@@ -9,8 +9,6 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from itertools import chain
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +21,6 @@ from omni.reading.ngrams import normalised
 _CACHED_TOKENS = 65_536
 _MAX_WORD_CHARS = 100
 _ASCII_WORDS = re.compile(r"[a-z0-9]+|[!-/:-@\[-`{-~]")
-_WORDS_OF, _PIECES_OF = itemgetter(0), itemgetter(1)
 # the ideographs that BERT's tokenizer sets apart
 _IDEOGRAPHS = "\u4e00-\u9fff\u3400-\u4dbf\uf900-\ufaff\U00020000-\U0002fa1f"
 
@@ -54,13 +51,19 @@ class StaticEncoder:
             return _ASCII_WORDS.findall(flat)
         return self._words.findall(self._dropped.sub("", unicodedata.normalize("NFD", flat)))
 
-    def words_and_pieces(self, flat: str) -> tuple[list[str], list[int]]:
-        """What `words` and `piece_ids` say of a text, from a memory of what stands between two spaces."""
-        # without a character beyond ASCII, control characters part words; beside one, they are dropped
-        tokens = self._ascii_tokens if flat.isascii() else self._tokens
-        known = list(map(tokens.__getitem__, flat.split()))
-        words = list(chain.from_iterable(map(_WORDS_OF, known)))
-        return words, list(chain.from_iterable(map(_PIECES_OF, known)))
+    def words_and_pieces(self, tokens: Sequence[str], *, is_ascii: bool) -> tuple[list[str], bytes]:
+        """What `words` and `piece_ids` say of a text, from a memory of what stands between two spaces.
+
+        Args:
+            tokens: What stands between the spaces of the text.
+            is_ascii: Whether the whole text is. If so, control characters part words; otherwise they are dropped.
+
+        Returns:
+            The words, and the bytes of the pieces' ids, int64: joining bytes is faster than making an array of a list.
+        """
+        memory = self._ascii_tokens if is_ascii else self._tokens
+        known = list(map(memory.__getitem__, tokens))
+        return [word for of_token in known for word in of_token[0]], b"".join([of_token[1] for of_token in known])
 
     def piece_ids(self, words: Sequence[str]) -> np.ndarray:
         """Word-piece ids of words, (n_pieces,) int64; unknown pieces are left out."""
@@ -74,14 +77,14 @@ class StaticEncoder:
         # sums of 8-bit integers are exact in any order, and a product is the fastest
         return normalised(np.ones(len(taken), dtype=np.float32) @ taken)
 
-    def _read_ascii_token(self, token: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    def _read_ascii_token(self, token: str) -> tuple[tuple[str, ...], bytes]:
         return self._with_pieces(_ASCII_WORDS.findall(token))
 
-    def _read_token(self, token: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    def _read_token(self, token: str) -> tuple[tuple[str, ...], bytes]:
         return self._with_pieces(self._words.findall(self._dropped.sub("", unicodedata.normalize("NFD", token))))
 
-    def _with_pieces(self, words: list[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-        return tuple(words), tuple(piece for word in words for piece in self._split_word(word))
+    def _with_pieces(self, words: list[str]) -> tuple[tuple[str, ...], bytes]:
+        return tuple(words), self.piece_ids(words).tobytes()
 
     def _split_word(self, word: str) -> tuple[int, ...]:
         """Greedy longest match from the left, as BERT's word pieces are defined."""

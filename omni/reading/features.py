@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,8 @@ class TextReading:
     codes: np.ndarray
     """Code points of the one-line text, uint32."""
     grams: GramCounts
+    tokens: list[str]
+    """What stands between the spaces of the one-line text."""
     words: list[str]
     piece_ids: np.ndarray
     row: np.ndarray
@@ -85,8 +87,9 @@ class FeatureMaker:
         counts = count_characters(padded)
         structure = find_structure(canonical, counts.n_digit_runs)
         grams = count_grams(padded)
-        words, pieces = self.encoder.words_and_pieces(canonical.flat)
-        piece_ids = np.array(pieces, dtype=np.int64)
+        tokens = canonical.flat.split()
+        words, pieces = self._words_and_pieces(tokens, canonical)
+        piece_ids = np.frombuffer(pieces, dtype=np.int64)
         row = np.empty(self.n_features, dtype=np.float32)
         row[: self.n_static] = self.encoder.vector(piece_ids)
         row[self.n_static : self.n_embedding] = self._projection.vector(grams)
@@ -96,6 +99,7 @@ class FeatureMaker:
             structure=structure,
             codes=padded[1:-1],
             grams=grams,
+            tokens=tokens,
             words=words,
             piece_ids=piece_ids,
             row=row,
@@ -106,9 +110,10 @@ class FeatureMaker:
         canonicals = [canonicalise(text, self._courtesy) for text in texts]
         joined = join_codes([canonical.flat for canonical in canonicals])
         grams = count_grams_of(joined)
-        words, pieces = zip(*(self.encoder.words_and_pieces(canonical.flat) for canonical in canonicals), strict=True)
-        piece_ids = np.array(list(chain.from_iterable(pieces)), dtype=np.int64)
-        piece_starts = list(accumulate(map(len, pieces), initial=0))
+        tokens = [canonical.flat.split() for canonical in canonicals]
+        words, pieces = zip(*map(self._words_and_pieces, tokens, canonicals), strict=True)
+        piece_ids = np.frombuffer(b"".join(pieces), dtype=np.int64)
+        piece_starts = list(accumulate([len(ids) // piece_ids.itemsize for ids in pieces], initial=0))
         directions = weighted_sums(grams, grams.weights, self._projection.matrix)
         counts = count_characters_of(joined)
         structures = [find_structure(c, count.n_digit_runs) for c, count in zip(canonicals, counts, strict=True)]
@@ -125,12 +130,16 @@ class FeatureMaker:
                     structure=structure,
                     codes=joined.of_text(position),
                     grams=grams.of_text(position),
+                    tokens=tokens[position],
                     words=words[position],
                     piece_ids=own_ids,
                     row=row,
                 )
             )
         return TextReadings(texts=readings, grams=grams, piece_ids=piece_ids, piece_starts=piece_starts)
+
+    def _words_and_pieces(self, tokens: list[str], canonical: CanonicalText) -> tuple[list[str], bytes]:
+        return self.encoder.words_and_pieces(tokens, is_ascii=canonical.flat.isascii())
 
 
 def load_feature_maker(data_folder: Path) -> FeatureMaker:

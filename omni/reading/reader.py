@@ -57,7 +57,7 @@ class Reader:
             reading,
             self.heads.task_shares(reading, cues),
             self._languages.find(reading.canonical.text),
-            self._safety.classify(reading.canonical.flat),
+            self._safety.classify(reading.canonical.flat, reading.tokens),
         )
 
     def read_batch(self, conversations: Sequence[Conversation]) -> list[PromptProfile]:
@@ -71,7 +71,7 @@ class Reader:
         readings = self.features.read_texts(list(map(_profile_text, conversations)))
         cues = self.cues.vectors([(reading.words, reading.canonical.flat) for reading in readings.texts])
         shares = self.heads.task_shares_of(readings, cues)
-        safety = [self._safety.classify(reading.canonical.flat) for reading in readings.texts]
+        safety = [self._safety.classify(reading.canonical.flat, reading.tokens) for reading in readings.texts]
         languages = self._languages.find_many([reading.canonical.text for reading in readings.texts])
         return map(self._profile, conversations, readings.texts, shares, languages, safety)
 

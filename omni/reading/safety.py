@@ -1,7 +1,7 @@
 """Safety class of a prompt by rules: few patterns that name an intent, so that killing a process stays general."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import yaml
 
 from omni.errors import OmniError
-from omni.reading.cache import WordCache
+from omni.reading.cache import LONGEST_KEY, WordCache
 from omni.types import Safety
 
 CLASSES = (Safety.FORBIDDEN, Safety.HARMFUL, Safety.SENSITIVE)
@@ -48,10 +48,19 @@ class SafetyRules:
         ]
         self._any_key = re.compile("|".join(sorted({re.escape(gate.key) for gate in self._gates})) or r"(?!)")
         self._gates_of = WordCache(self._find_gates, limit=_CACHED_TOKENS)
+        # most tokens open nothing: sets are taken from each other faster than tokens are looked up one by one
+        self._idle: set[str] = set()
 
-    def classify(self, flat: str) -> Safety:
-        """The class of a canonical one-line text, in lower case."""
-        found = set(chain.from_iterable(map(self._gates_of.__getitem__, flat.split())))
+    def classify(self, flat: str, tokens: Iterable[str] | None = None) -> Safety:
+        """The class of a canonical one-line text, in lower case.
+
+        Args:
+            tokens: What stands between the spaces of the text, where that is known already.
+        """
+        opening = set(flat.split() if tokens is None else tokens) - self._idle
+        if not opening:
+            return Safety.GENERAL
+        found = set(chain.from_iterable(map(self._gates_of.__getitem__, opening)))
         positions = {gate.position for gate in found if gate.words == gate.key or gate.words in flat}
         for position in sorted(positions):
             if self._rules[position].pattern.search(flat) is not None:
@@ -60,6 +69,10 @@ class SafetyRules:
 
     def _find_gates(self, token: str) -> tuple[_Gate, ...]:
         if self._any_key.search(token) is None:
+            if len(self._idle) >= _CACHED_TOKENS:
+                self._idle.clear()
+            if len(token) <= LONGEST_KEY:
+                self._idle.add(token)
             return ()
         return tuple(gate for gate in self._gates if gate.key in token)
 
