@@ -57,7 +57,6 @@ class CandidateFacts:
     row: Mapping[str, int]
     """Model id to its place in the columns."""
 
-
     def are_in(self, model_ids: Iterable[str]) -> np.ndarray:
         """(n_models,) bool: which models are named."""
         named = np.zeros(len(self.model_ids), dtype=bool)
