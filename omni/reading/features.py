@@ -11,9 +11,23 @@ import numpy as np
 from omni.reading.canonical import CanonicalText, canonicalise
 from omni.reading.courtesy import Courtesy, load_courtesy
 from omni.reading.encoder import StaticEncoder, load_encoder
-from omni.reading.ngrams import GramCounts, GramProjection, code_points, count_grams, load_projection, normalised
-from omni.reading.side_by_side import MAX_TEXTS, CountTable, count_grams_of, join_codes, weighted_sums
-from omni.reading.structure import SIGNAL_NAMES, count_characters, count_characters_of, find_structure, signals
+from omni.reading.ngrams import (
+    GramCounts,
+    GramProjection,
+    code_points,
+    count_grams_and_words,
+    load_projection,
+    normalised,
+)
+from omni.reading.side_by_side import MAX_TEXTS, CountTable, count_grams_of, count_words_of, join_codes, weighted_sums
+from omni.reading.structure import (
+    SIGNAL_NAMES,
+    count_ascii_characters,
+    count_characters,
+    count_characters_of,
+    find_structure,
+    signals,
+)
 from omni.types import Structure
 
 ENCODER_FOLDER = "encoder/static-minilm-d256-int8"
@@ -36,6 +50,8 @@ class TextReading:
     """What stands between the spaces of the one-line text."""
     words: list[str]
     piece_ids: np.ndarray
+    word_counts: GramCounts
+    """Hashed word pieces and pairs of neighbours."""
     row: np.ndarray
     """(n_features,) float32: static encoder, gram directions, signals."""
 
@@ -46,10 +62,7 @@ class TextReadings:
 
     texts: list[TextReading]
     grams: CountTable
-    piece_ids: np.ndarray
-    """Of all texts, one after another."""
-    piece_starts: list[int]
-    """Where each text begins in `piece_ids`, and the end of the last."""
+    word_counts: CountTable
 
 
 class FeatureMaker:
@@ -84,12 +97,13 @@ class FeatureMaker:
         """The feature row of one text with what was found on the way."""
         canonical = canonicalise(text, self._courtesy)
         padded = code_points(canonical.flat)
-        counts = count_characters(padded)
+        is_ascii = canonical.flat.isascii()
+        counts = count_ascii_characters(canonical.flat) if is_ascii else count_characters(padded)
         structure = find_structure(canonical, counts.n_digit_runs)
-        grams = count_grams(padded)
         tokens = canonical.flat.split()
-        words, pieces = self._words_and_pieces(tokens, canonical)
+        words, pieces = self.encoder.words_and_pieces(tokens, is_ascii=is_ascii)
         piece_ids = np.frombuffer(pieces, dtype=np.int64)
+        grams, word_counts = count_grams_and_words(padded, piece_ids)
         row = np.empty(self.n_features, dtype=np.float32)
         row[: self.n_static] = self.encoder.vector(piece_ids)
         row[self.n_static : self.n_embedding] = self._projection.vector(grams)
@@ -102,6 +116,7 @@ class FeatureMaker:
             tokens=tokens,
             words=words,
             piece_ids=piece_ids,
+            word_counts=word_counts,
             row=row,
         )
 
@@ -111,9 +126,14 @@ class FeatureMaker:
         joined = join_codes([canonical.flat for canonical in canonicals])
         grams = count_grams_of(joined)
         tokens = [canonical.flat.split() for canonical in canonicals]
-        words, pieces = zip(*map(self._words_and_pieces, tokens, canonicals), strict=True)
+        found = [
+            self.encoder.words_and_pieces(of_text, is_ascii=canonical.flat.isascii())
+            for of_text, canonical in zip(tokens, canonicals, strict=True)
+        ]
+        words, pieces = zip(*found, strict=True)
         piece_ids = np.frombuffer(b"".join(pieces), dtype=np.int64)
         piece_starts = list(accumulate([len(ids) // piece_ids.itemsize for ids in pieces], initial=0))
+        word_counts = count_words_of(piece_ids, piece_starts)
         directions = weighted_sums(grams, grams.weights, self._projection.matrix)
         counts = count_characters_of(joined)
         structures = [find_structure(c, count.n_digit_runs) for c, count in zip(canonicals, counts, strict=True)]
@@ -133,13 +153,11 @@ class FeatureMaker:
                     tokens=tokens[position],
                     words=words[position],
                     piece_ids=own_ids,
+                    word_counts=word_counts.of_text(position),
                     row=row,
                 )
             )
-        return TextReadings(texts=readings, grams=grams, piece_ids=piece_ids, piece_starts=piece_starts)
-
-    def _words_and_pieces(self, tokens: list[str], canonical: CanonicalText) -> tuple[list[str], bytes]:
-        return self.encoder.words_and_pieces(tokens, is_ascii=canonical.flat.isascii())
+        return TextReadings(texts=readings, grams=grams, word_counts=word_counts)
 
 
 def load_feature_maker(data_folder: Path) -> FeatureMaker:

@@ -16,8 +16,8 @@ from sklearn.preprocessing import normalize
 from omni.errors import OmniError
 from omni.reading.cues import CueFinder
 from omni.reading.features import FeatureMaker, TextReading
-from omni.reading.heads import N_WORD_BINS, TASKS, Heads, count_words
-from omni.reading.ngrams import N_BINS
+from omni.reading.heads import TASKS, Heads
+from omni.reading.ngrams import N_BINS, N_WORD_BINS
 
 # chosen by cross-validation on the training labels, see data/router/CARD.md
 _SCALE_SIGNALS = 0.3
@@ -112,7 +112,8 @@ class TaskTable:
 
     def __init__(self, readings: Sequence[TextReading], cues: np.ndarray, n_embedding: int) -> None:
         self.gram_table, self.gram_idf = _tfidf([(r.grams.bins, r.grams.weights) for r in readings], N_BINS)
-        self.word_table, self.word_idf = _tfidf([count_words(r.piece_ids) for r in readings], N_WORD_BINS)
+        counts = [(r.word_counts.bins, r.word_counts.weights) for r in readings]
+        self.word_table, self.word_idf = _tfidf(counts, N_WORD_BINS)
         dense = np.array([r.row for r in readings])
         self.dense_scale = np.ones(dense.shape[1], dtype=np.float32)
         self.dense_scale[n_embedding:] = _SCALE_SIGNALS

@@ -11,15 +11,9 @@ from safetensors.numpy import save_file
 
 from omni.errors import OmniError
 from omni.reading.features import TextReading, TextReadings
-from omni.reading.ngrams import count_bins
-from omni.reading.side_by_side import CountTable, count_rows, weighted_sums
+from omni.reading.side_by_side import CountTable, weighted_sums
 from omni.types import Task
 
-N_WORD_BINS = 1 << 15
-_WORD_SHIFT = np.uint32(32 - 15)
-_ONE = np.uint32(2_654_435_761)
-_PAIR = np.uint32(1_000_003)
-_PAIR_MIX = np.uint32(2_246_822_519)
 TASKS: tuple[Task, ...] = tuple(Task)
 _TENSORS = ("task_dense", "task_cues", "task_grams", "task_words", "task_bias", "gram_idf", "word_idf", "difficulty")
 
@@ -47,9 +41,8 @@ class Heads:
     def task_shares(self, reading: TextReading, cues: np.ndarray) -> np.ndarray:
         """Share per task in the order of `TASKS`, (n_tasks,) float64, sums to 1."""
         logits = reading.row @ self.task_dense + cues @ self.task_cues + self.task_bias
-        logits += _sparse(reading.grams.bins, reading.grams.weights, self.gram_idf, self.task_grams)
-        bins, weights = count_words(reading.piece_ids)
-        logits += _sparse(bins, weights, self.word_idf, self.task_words)
+        logits += _sparse(*reading.grams, self.gram_idf, self.task_grams)
+        logits += _sparse(*reading.word_counts, self.word_idf, self.task_words)
         exponents = np.exp((logits - logits.max()).astype(np.float64))
         return exponents / exponents.sum()
 
@@ -59,7 +52,7 @@ class Heads:
         logits += np.array([found @ self.task_cues for found in cues])
         logits += self.task_bias
         logits += _sparse_of(readings.grams, self.gram_idf, self.task_grams)
-        logits += _sparse_of(count_words_of(readings), self.word_idf, self.task_words)
+        logits += _sparse_of(readings.word_counts, self.word_idf, self.task_words)
         exponents = np.exp((logits - logits.max(axis=1, keepdims=True)).astype(np.float64))
         return exponents / exponents.sum(axis=1, keepdims=True)
 
@@ -68,31 +61,6 @@ class Heads:
         n_features = len(row)
         logit = row @ self.difficulty[:n_features] + shares @ self.difficulty[n_features:-1] + self.difficulty[-1]
         return 1.0 / (1.0 + math.exp(-logit))
-
-
-def count_words(piece_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Hashed bins of word pieces and pairs of neighbours with 1 + log count: (n,) int64 and (n,) float32."""
-    ids = (piece_ids + 1).astype(np.uint32)
-    padded = np.zeros(len(ids) + 2, dtype=np.uint32)
-    padded[1:-1] = ids
-    pairs = (padded[:-1] * _PAIR + padded[1:]) * _PAIR_MIX
-    hashed = (np.concatenate([ids * _ONE, pairs]) >> _WORD_SHIFT).astype(np.uint16)
-    return count_bins(hashed)
-
-
-def count_words_of(readings: TextReadings) -> CountTable:
-    """What `count_words` says of each text."""
-    starts = np.array(readings.piece_starts)
-    n_texts = len(starts) - 1
-    rows = np.repeat(np.arange(n_texts, dtype=np.uint32), np.diff(starts))
-    ids = (readings.piece_ids + 1).astype(np.uint32)
-    # a zero before each text and one after the last, as if each text stood alone
-    padded = np.zeros(len(ids) + n_texts + 1, dtype=np.uint32)
-    padded[np.arange(1, len(ids) + 1) + rows] = ids
-    pair_rows = np.repeat(np.arange(n_texts, dtype=np.uint32), np.diff(starts) + 1)
-    pairs = (padded[:-1] * _PAIR + padded[1:]) * _PAIR_MIX
-    hashed = np.concatenate([ids * _ONE, pairs]) >> _WORD_SHIFT
-    return count_rows(np.concatenate([rows, pair_rows]) << np.uint32(16) | hashed, n_texts)
 
 
 def save_heads(heads: Heads, path: Path) -> None:

@@ -6,8 +6,9 @@ once over many languages and tasks; only the projection is shipped.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,12 @@ N_DIRECTIONS = 64
 _BITS = np.uint32(32 - 14)
 _BASE = np.uint32(1_000_003)
 _MIX = np.uint32(2_654_435_761)
+N_WORD_BINS = 1 << 15
+_WORD_BITS = np.uint32(32 - 15)
+_WORD_MASK = N_WORD_BINS - 1
+_IS_WORD = np.uint32(N_WORD_BINS)
+"""Set in the key of a word, so that words are sorted behind all grams."""
+_PAIR_MIX = np.uint32(2_246_822_519)
 GRAM_SIZES = (2, 3, 4)
 
 
@@ -50,26 +57,69 @@ def normalised(total: np.ndarray) -> np.ndarray:
     return total / norm if norm else total
 
 
-def hash_grams(codes: np.ndarray) -> Iterator[np.ndarray]:
-    """Bins of the grams that begin at each code point, one array for each of `GRAM_SIZES`, uint32."""
+def roll_grams(codes: np.ndarray, out: Iterable[np.ndarray]) -> None:
+    """Writes a number for the gram that begins at each code point, into one uint32 array for each of `GRAM_SIZES`."""
     rolling = codes
-    for size in GRAM_SIZES:
-        rolling = rolling[:-1] * _BASE
-        rolling += codes[size - 1 :]
-        yield rolling * _MIX >> _BITS
+    for size, longer in zip(GRAM_SIZES, out, strict=True):
+        np.multiply(rolling[:-1], _BASE, out=longer)
+        longer += codes[size - 1 :]
+        rolling = longer
+
+
+def mix_grams(rolled: np.ndarray) -> None:
+    """Turns the numbers of grams into bins, in place."""
+    rolled *= _MIX
+    rolled >>= _BITS
 
 
 def count_grams(codes: np.ndarray) -> GramCounts:
     """Grams of a text given as code points, (n_chars,) uint32."""
-    return count_bins(np.concatenate(list(hash_grams(codes)), dtype=np.uint16, casting="unsafe"))
+    return count_grams_and_words(codes, np.empty(0, dtype=np.int64))[0]
 
 
-def count_bins(hashed: np.ndarray) -> GramCounts:
-    """Distinct values of a uint16 array and the weight of each."""
-    # numpy sorts 16-bit integers by radix when asked for a stable sort
-    ordered = np.sort(hashed, kind="stable")
-    ends, counts = run_lengths(ordered)
-    return GramCounts(ordered[ends].astype(np.int64), log_weights().take(counts, mode="clip"))
+def count_grams_and_words(codes: np.ndarray, piece_ids: np.ndarray) -> tuple[GramCounts, GramCounts]:
+    """Grams of a text, and hashed word pieces and pairs of neighbours; both are sorted in one go.
+
+    Args:
+        codes: Code points, (n_chars,) uint32.
+        piece_ids: Ids of the word pieces, (n_pieces,) int64.
+    """
+    ends_of_sizes = list(accumulate([max(len(codes) + 1 - size, 0) for size in GRAM_SIZES], initial=0))
+    n_grams = ends_of_sizes[-1]
+    keys = np.empty(n_grams + 2 * len(piece_ids) + 1, dtype=np.uint32)
+    roll_grams(codes, [keys[start:end] for start, end in pairwise(ends_of_sizes)])
+    mix_grams(keys[:n_grams])
+    padded = np.zeros(len(piece_ids) + 2, dtype=np.uint32)
+    np.add(piece_ids, 1, out=padded[1:-1], casting="unsafe")
+    words = keys[n_grams:]
+    hash_words(padded[1:-1], padded, words)
+    words |= _IS_WORD
+    # numpy sorts 32-bit integers faster than 16-bit ones
+    keys.sort()
+    ends, counts = run_lengths(keys)
+    bins = keys[ends].astype(np.int64)
+    weights = log_weights().take(counts, mode="clip")
+    first_word = int(bins.searchsorted(_IS_WORD))
+    return (
+        GramCounts(bins[:first_word], weights[:first_word]),
+        GramCounts(bins[first_word:] & _WORD_MASK, weights[first_word:]),
+    )
+
+
+def hash_words(ids: np.ndarray, padded: np.ndarray, out: np.ndarray) -> None:
+    """Writes bins of word pieces, then of pairs of neighbours.
+
+    Args:
+        ids: Ids of the pieces plus one, uint32.
+        padded: The same with a zero before each text and one after the last.
+        out: As long as both together, less one, uint32.
+    """
+    pairs = out[len(ids) :]
+    np.multiply(ids, _MIX, out=out[: len(ids)])
+    np.multiply(padded[:-1], _BASE, out=pairs)
+    pairs += padded[1:]
+    pairs *= _PAIR_MIX
+    out >>= _WORD_BITS
 
 
 def run_lengths(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from omni.reading.ngrams import GRAM_SIZES, GramCounts, code_points, hash_grams, log_weights, run_lengths
+from omni.reading.ngrams import (
+    GRAM_SIZES,
+    GramCounts,
+    code_points,
+    hash_words,
+    log_weights,
+    mix_grams,
+    roll_grams,
+    run_lengths,
+)
 
 MAX_TEXTS = 256
 """Texts counted together; more would only take more memory."""
@@ -68,15 +77,37 @@ def join_codes(flats: Sequence[str]) -> JoinedCodes:
 def count_grams_of(joined: JoinedCodes) -> CountTable:
     """What `count_grams` says of each text."""
     codes, n_codes = joined.codes, len(joined.codes)
-    row_keys = joined.rows << _ROW_SHIFT
-    keys = np.full((len(GRAM_SIZES), n_codes), _NO_TEXT)
+    keys = np.zeros((len(GRAM_SIZES), n_codes), dtype=np.uint32)
+    roll_grams(codes, [key[: max(n_codes + 1 - size, 0)] for key, size in zip(keys, GRAM_SIZES, strict=True)])
+    mix_grams(keys)
+    keys |= joined.rows << _ROW_SHIFT
     ends = np.array(joined.starts[1:])
-    for key, size, hashed in zip(keys, GRAM_SIZES, hash_grams(codes), strict=False):
-        np.bitwise_or(row_keys[: len(hashed)], hashed, out=key[: len(hashed)])
+    for key, size in zip(keys, GRAM_SIZES, strict=True):
         for overhang in range(1, size):
             # a gram that begins here would end in the next text
             key[ends - overhang] = _NO_TEXT
     return count_rows(keys.ravel(), len(joined.starts) - 1)
+
+
+def count_words_of(piece_ids: np.ndarray, piece_starts: Sequence[int]) -> CountTable:
+    """What `count_grams_and_words` says of the words of each text.
+
+    Args:
+        piece_ids: Of all texts, one after another, int64.
+        piece_starts: Where each text begins in `piece_ids`, and the end of the last.
+    """
+    lengths = np.diff(piece_starts)
+    n_texts = len(lengths)
+    rows = np.repeat(np.arange(n_texts, dtype=np.uint32), lengths)
+    ids = (piece_ids + 1).astype(np.uint32)
+    # a zero before each text and one after the last, as if each text stood alone
+    padded = np.zeros(len(ids) + n_texts + 1, dtype=np.uint32)
+    padded[np.arange(1, len(ids) + 1) + rows] = ids
+    keys = np.empty(2 * len(ids) + n_texts, dtype=np.uint32)
+    hash_words(ids, padded, keys)
+    pair_rows = np.repeat(np.arange(n_texts, dtype=np.uint32), lengths + 1)
+    keys |= np.concatenate([rows, pair_rows]) << _ROW_SHIFT
+    return count_rows(keys, n_texts)
 
 
 def count_rows(

@@ -46,6 +46,7 @@ _QUOTES = "\"'`“”„«»「」『』"
 (_SPACE, _DIGIT, _OPERATOR, _BRACKET, _QUOTE, _POINT, _SYMBOL, _MARK, _LETTER) = range(9)
 """Kinds of characters; letters of the script group g have the kind _LETTER + 1 + g."""
 _N_KINDS = _LETTER + 1 + len(SCRIPT_GROUPS)
+_DIGIT_OR_NOT = bytes(kind == _DIGIT for kind in range(256))
 
 SIGNAL_NAMES: tuple[str, ...] = (
     "log_chars",
@@ -92,6 +93,14 @@ def count_characters(padded: np.ndarray) -> CharacterCounts:
         int(np.count_nonzero(is_digit[1:] > is_digit[:-1])),
         int(np.count_nonzero(padded > 127)),
     )
+
+
+def count_ascii_characters(flat: str) -> CharacterCounts:
+    """What `count_characters` says of a one-line text without a character beyond ASCII, in half the time."""
+    kinds = f" {flat} ".encode().translate(_ascii_kinds())
+    counts = np.bincount(np.frombuffer(kinds, dtype=np.uint8), minlength=_N_KINDS).tolist()
+    n_digit_runs = kinds.translate(_DIGIT_OR_NOT).count(b"\0\1") if counts[_DIGIT] else 0
+    return CharacterCounts(counts, n_digit_runs, 0)
 
 
 def count_characters_of(joined: JoinedCodes) -> list[CharacterCounts]:
@@ -201,6 +210,11 @@ def _has_table(text: str) -> bool:
 
 def _kinds(codes: np.ndarray) -> np.ndarray:
     return _kind_table().take(codes, mode="clip")
+
+
+@lru_cache(maxsize=1)
+def _ascii_kinds() -> bytes:
+    return bytes(_kind_table()[:256])
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ from omni.reading import Reader, estimate_tokens
 from omni.reading.canonical import canonicalise
 from omni.reading.ngrams import code_points, fit_directions
 from omni.reading.scripts import find_script
-from omni.reading.structure import count_characters, find_structure
+from omni.reading.structure import count_ascii_characters, count_characters, find_structure
 
 
 def structure_of(text: str):
@@ -131,3 +131,9 @@ def test_directions_are_fitted_from_texts():
         [f"text number {n} about {w}" for n in range(8) for w in ("cats", "ships")], n_directions=4
     )
     assert projection.matrix.shape[1] == 4
+
+
+def test_plain_text_is_counted_like_any_other():
+    """The short way for text without a character beyond ASCII finds the same characters of each kind."""
+    flat = 'at 02:15, 480 litres (x = 3.5)?\x00 "quoted" 7'
+    assert count_ascii_characters(flat) == count_characters(code_points(flat))
