@@ -266,9 +266,9 @@ def _remove_by_window(sieve: _Sieve, need: int) -> None:
 
 
 def _worst_for_unknown(values: np.ndarray) -> np.ndarray:
-    unknown = np.isnan(values)
-    if not unknown.any():
+    if not np.isnan(values.max(initial=-np.inf)):  # the largest is NaN where any is
         return values
+    unknown = np.isnan(values)
     # fmax passes over NaN; where nothing is known, nothing is worse
     worst = np.fmax.reduce(values, axis=-1, keepdims=True, initial=0.0)
     return np.where(unknown, worst, values)

@@ -1,7 +1,7 @@
 """From a conversation to a decision: read, estimate, filter, choose."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -175,9 +175,8 @@ class Router:
         utility = np.where(kept, sum(parts.values()), -np.inf)
         # Model ids are in order, and a stable sort keeps that order among equals.
         orders = np.argsort(-utility, axis=1, kind="stable")
-        places = orders + np.arange(len(kept))[:, None] * orders.shape[1]
         figures = (estimate.quality_se, estimate.cost_usd, estimate.latency_s, estimate.output_tokens)
-        columns = [column.take(places) for column in (*parts.values(), *estimate.quality_parts.values(), *figures)]
+        columns = _reorder((*parts.values(), *estimate.quality_parts.values(), *figures), orders)
         listed = self.quality.cost_listed.take(orders)
         basis = estimate.latency_basis.take(orders)
         ids = self._model_ids.take(orders)
@@ -186,7 +185,7 @@ class Router:
             _score_table(
                 ids[row, :n].tolist(),
                 names,
-                [column[row, :n] for column in columns],
+                [column[:n] for column in columns[row]],
                 (listed[row, :n], basis[row, :n]),
                 profile.input_tokens,
             )
@@ -239,6 +238,14 @@ def typical_profile() -> PromptProfile:
         safety=Safety.GENERAL,
         features=np.zeros(0, dtype=np.float32),
     )
+
+
+def _reorder(columns: Sequence[np.ndarray], orders: np.ndarray) -> list[Iterable[np.ndarray]]:
+    """Per prompt its row of every column with the models in its order; columns and orders are (n_prompts, n_models)."""
+    if len(orders) == 1:
+        return [np.concatenate(columns).take(orders[0], axis=1)]
+    places = orders + np.arange(len(orders))[:, None] * orders.shape[1]
+    return list(zip(*(column.take(places) for column in columns), strict=True))
 
 
 def _score_table(

@@ -50,7 +50,11 @@ def canonicalise(text: str, courtesy: Courtesy | None = None) -> CanonicalText:
 
 
 def _normalise(text: str) -> str:
-    if not text.isascii():
+    if text.isascii():
+        # most prompts are one line with single spaces, and in this form already
+        if "  " not in text and text[:1] != " " != text[-1:] and text.isprintable():
+            return text
+    else:
         text = unicodedata.normalize("NFKC", text).translate(_PLAIN)
     lines = (" ".join(line.split()) for line in text.splitlines())
     return "\n".join(line for line in lines if line)

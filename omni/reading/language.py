@@ -68,8 +68,8 @@ _SEQUENCE_BITS = 18
 class _Walk(NamedTuple):
     """What the automaton meets on some bytes."""
 
-    found: list[int]
-    """Known sequences in order."""
+    found: bytes
+    """Known sequences in order, int32: joining bytes is faster than making an array of a list."""
     state: int
     """Where it ends."""
 
@@ -88,15 +88,15 @@ class Automaton:
         self._row_array = np.asarray(self._rows)
         self._output_array = np.asarray(self._outputs)
 
-    def visited(self, text: bytes) -> list[int]:
-        """The known sequences of a text in order."""
-        state, found = 0, []
+    def visited(self, text: bytes) -> np.ndarray:
+        """The known sequences of a text in order, int32."""
+        state, parts, walks = 0, [], self._walks
         *words, last = text.split(b" ")
         for word in words:
-            walk = self._walks.get((state, word)) or self._remember(state, word)
-            found += walk.found
-            state = walk.state
-        return found + self._walk(state, last).found
+            found, state = walks.get((state, word)) or self._remember(state, word)
+            parts.append(found)
+        parts.append(self._walk(state, last).found)
+        return np.frombuffer(b"".join(parts), dtype=np.int32)
 
     def _remember(self, state: int, word: bytes) -> "_Walk":
         walk = self._walk(state, word + b" ")
@@ -108,13 +108,13 @@ class Automaton:
 
     def _walk(self, state: int, text: bytes) -> "_Walk":
         moves, rows, outputs = self._moves, self._rows, self._outputs
-        found = []
+        found = array("i")
         for byte in text:
             state = moves[rows[state] + byte]
             output = outputs[state]
             if output >= 0:
                 found.append(output)
-        return _Walk(found, state)
+        return _Walk(found.tobytes(), state)
 
     def visits_of(self, texts: Sequence[bytes]) -> CountTable:
         """How often each text meets each known sequence, one step for all of them at a time."""
@@ -140,11 +140,11 @@ class Identifier:
         self._weights = np.ascontiguousarray(model.nb_ptc[:, columns])
         self._priors = model.nb_pc[columns]
 
-    def classify(self, visited: Sequence[int]) -> str:
+    def classify(self, visited: np.ndarray) -> str:
         """The most likely of the languages, ISO 639-1, by the known sequences of a text."""
-        if not visited:
+        if not len(visited):
             return self._languages[0]
-        ordered = np.sort(np.array(visited))
+        ordered = np.sort(visited)
         ends, counts = run_lengths(ordered)
         weights = self._weights.take(ordered[ends], axis=0).astype(np.float32)
         scores = _visit_weights().take(counts, mode="clip") @ weights + self._priors
