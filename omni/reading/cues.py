@@ -101,8 +101,9 @@ class CueFinder:
         clues = map(self._clues.__getitem__, words[start:end])
         for position, (concepts, phrases) in [(place, clue) for place, clue in enumerate(clues, start) if clue]:
             if phrases and position < last:
-                for rest, concept in phrases.get(words[position + 1][0], ()):
-                    if _follows(words, position + 1, rest):
+                second = words[position + 1]
+                for rest, concept in phrases.get(second[0], ()):
+                    if second.startswith(rest[0]) and (len(rest) == 1 or _follows(words, position + 1, rest)):
                         concepts |= concept
             rings[_RING_OF[position if 2 * position < last else last - position]] |= concepts
 

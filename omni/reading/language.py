@@ -246,6 +246,8 @@ def _asking_part(text: str) -> str:
     if end is None:
         return text
     before = text[: end.start()]
+    if sum(map(str.isalpha, before[: 2 * _MIN_ASKING_LETTERS])) >= _MIN_ASKING_LETTERS:
+        return before
     # one character beyond the alphabets says about as much as three letters
     n_letters = sum(map(str.isalpha, before)) + sum(2 for character in before if character > "\u2e7f")
     return before if n_letters >= _MIN_ASKING_LETTERS else text

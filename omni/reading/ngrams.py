@@ -90,9 +90,10 @@ def count_grams_and_words(codes: np.ndarray, piece_ids: np.ndarray) -> tuple[Gra
     roll_grams(codes, [keys[start:end] for start, end in pairwise(ends_of_sizes)])
     mix_grams(keys[:n_grams])
     padded = np.zeros(len(piece_ids) + 2, dtype=np.uint32)
-    np.add(piece_ids, 1, out=padded[1:-1], casting="unsafe")
-    words = keys[n_grams:]
-    hash_words(padded[1:-1], padded, words)
+    ids, words = padded[1:-1], keys[n_grams:]
+    ids[:] = piece_ids
+    ids += 1
+    hash_words(ids, padded, words)
     words |= _IS_WORD
     # numpy sorts 32-bit integers faster than 16-bit ones
     keys.sort()
@@ -124,15 +125,14 @@ def hash_words(ids: np.ndarray, padded: np.ndarray, out: np.ndarray) -> None:
 
 def run_lengths(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where each run of equal values ends (its last position), and how long it is."""
-    last = np.empty(len(ordered), dtype=bool)
-    last[-1:] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=last[:-1])
-    ends = last.nonzero()[0]
-    counts = ends.copy()
-    counts[1:] -= ends[:-1]
-    if len(counts):
-        counts[0] += 1
-    return ends, counts
+    changes = (ordered[1:] != ordered[:-1]).nonzero()[0]
+    borders = np.empty(len(changes) + 2, dtype=np.int64)
+    borders[0] = -1
+    borders[1:-1] = changes
+    borders[-1] = len(ordered) - 1
+    if not len(ordered):
+        borders = borders[:1]
+    return borders[1:], borders[1:] - borders[:-1]
 
 
 @lru_cache(maxsize=1)
