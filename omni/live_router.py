@@ -33,6 +33,11 @@ class LiveRouter:
     def parameters_version(self) -> str:
         return self._router.parameters_version
 
+    @property
+    def trained_on(self) -> str:
+        """Labels and recordings behind the parameters, in words."""
+        return self._router.reader.trained_on
+
     def route(
         self,
         conversation: Conversation,

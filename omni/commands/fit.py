@@ -1,6 +1,7 @@
 """python -m omni fit: rebuilds the trained parameters from the label set and the shipped recordings."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -66,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"tasks: {share:.1%} of {len(labels)} labels right in cross-validation")
     rows = features.features([label.prompt for label in labels])
     heads = build_heads(features, cues, labels, fit_levels(rows, tasks, levels, difficulty.weights))
+    names = ", ".join(recording.name for recording in recordings)
+    heads = replace(heads, trained_on=f"{len(labels):,} prompts written for this project, and the recordings {names}")
     # sums of another number of threads differ in their last bits
     with threadpool_limits(limits=1):
         transfer = build_transfer(recordings, rows, tasks, features.n_embedding)

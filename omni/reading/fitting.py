@@ -186,7 +186,7 @@ def build_heads(features: FeatureMaker, cues: CueFinder, labels: Sequence[Label]
     parts = fit_tasks(table, [label.task for label in labels])
     parts["difficulty"] = difficulty
     parts = {name: np.asarray(values, dtype=np.float32) for name, values in parts.items()}
-    return Heads(**parts, fingerprint=fingerprint_of(parts, features.fingerprint))
+    return Heads(**parts, fingerprint=fingerprint_of(parts, features.fingerprint), trained_on="")
 
 
 def build_task_table(features: FeatureMaker, cues: CueFinder, labels: Sequence[Label]) -> TaskTable:

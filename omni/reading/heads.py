@@ -37,6 +37,8 @@ class Heads:
     difficulty: np.ndarray
     """(n_features + n_tasks + 1,): weights of the feature row, of the task shares, and the constant."""
     fingerprint: str
+    trained_on: str
+    """Labels and recordings, in words; empty when the file does not say."""
 
     def task_shares(self, reading: TextReading, cues: np.ndarray) -> np.ndarray:
         """Share per task in the order of `TASKS`, (n_tasks,) float64, sums to 1."""
@@ -70,7 +72,7 @@ def save_heads(heads: Heads, path: Path) -> None:
         name: np.ascontiguousarray(getattr(heads, name), dtype=np.float32 if name in wide else np.float16)
         for name in _TENSORS
     }
-    save_file(tensors, path, metadata={"fingerprint": heads.fingerprint})
+    save_file(tensors, path, metadata={"fingerprint": heads.fingerprint, "trained_on": heads.trained_on})
 
 
 def load_heads(path: Path) -> Heads:
@@ -82,13 +84,13 @@ def load_heads(path: Path) -> Heads:
     try:
         with safe_open(path, "np") as file:
             tensors = {name: file.get_tensor(name).astype(np.float32) for name in _TENSORS}
-            fingerprint = (file.metadata() or {}).get("fingerprint", "")
+            about = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise OmniError(
             f"The heads {str(path)!r} cannot be read ({error}); expected the tensors {', '.join(_TENSORS)}. "
             f"Run `python -m omni fit` to rebuild them."
         ) from error
-    return Heads(**tensors, fingerprint=fingerprint)
+    return Heads(**tensors, fingerprint=about.get("fingerprint", ""), trained_on=about.get("trained_on", ""))
 
 
 def _sparse(bins: np.ndarray, weights: np.ndarray, idf: np.ndarray, table: np.ndarray) -> np.ndarray:

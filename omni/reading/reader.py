@@ -48,6 +48,11 @@ class Reader:
         """Of the parameters that decide what a profile says."""
         return f"{self.features.fingerprint}-{self.heads.fingerprint}"
 
+    @property
+    def trained_on(self) -> str:
+        """Labels and recordings that the heads were fitted on, in words."""
+        return self.heads.trained_on
+
     def read(self, conversation: Conversation) -> PromptProfile:
         """The profile of one conversation."""
         reading = self.features.read_text(_profile_text(conversation))

@@ -77,7 +77,11 @@ def footer_html(services: Services) -> str:
     """Versions, credits and what is kept."""
     catalog, router = services.catalog, services.router
     lines = [
-        f"Catalog {escape(catalog.version)} · parameters {escape(router.parameters_version)}",
+        text.VERSIONS.format(
+            catalog=escape(catalog.version),
+            parameters=escape(router.parameters_version),
+            trained_on=escape(router.trained_on),
+        ),
         text.PRIVACY,
         text.CREDITS,
         *(escape(line) for line in catalog.attributions),

@@ -208,6 +208,7 @@ NEEDS_LABEL = "Must have"
 NEED_TOOLS, NEED_IMAGES, NEED_PRICE = "tools", "images", "listed price"
 NO_MODEL_FITS = "No model fits these filters. Clear the search or raise the size."
 SELECT_MODEL = "Select a model to see each figure with its source and date."
+VERSIONS = "Catalog {catalog} · parameters {parameters}, fitted on {trained_on}."
 CREDITS = (
     "Benchmarks and speeds include figures by Artificial Analysis (artificialanalysis.ai) and LMArena (CC-BY-4.0)."
 )

@@ -119,6 +119,7 @@ class FakeRouter:
     """Chooses the served model that comes first; cheap presets turn the order around."""
 
     parameters_version = "p1"
+    trained_on = "12 prompts <of ours>"
 
     def __init__(self) -> None:
         self.catalog = a_catalog()

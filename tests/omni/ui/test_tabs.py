@@ -178,7 +178,8 @@ def test_the_footer_credits_sources_and_says_what_is_not_kept() -> None:
         storage_note="Figures are not kept: locked by PID 7",
     )
     html = footer_html(note)
-    for words in ("2026-11-22-abcdef01", "p1", "Artificial Analysis", "CC-BY-4.0", "PID 7", "never stored"):
+    versions = ("2026-11-22-abcdef01", "p1", "12 prompts &lt;of ours&gt;")
+    for words in (*versions, "Artificial Analysis", "CC-BY-4.0", "PID 7", "never stored"):
         assert words in html
 
 
