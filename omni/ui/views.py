@@ -103,7 +103,7 @@ def reading_html(profile: PromptProfile) -> str:
         _bar(text.TASKS[task], share) for task, share in shares[:MAX_TASKS_SHOWN] if share >= MIN_SHARE_SHOWN
     )
     language = text.LANGUAGES.get(profile.language, profile.language)
-    chips = [language, f"{format_count(profile.input_tokens)} tokens", f"{format_count(profile.n_turns)} turn(s)"]
+    chips = [language, f"{format_count(profile.input_tokens)} tokens", f"turn {format_count(profile.n_turns)}"]
     found = profile.structure
     flags = {
         "code": found.has_code,
