@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 
 import numpy as np
@@ -172,9 +172,9 @@ class Router:
         kept: np.ndarray,
         profiles: Sequence[PromptProfile],
     ) -> list[ScoreTable]:
-        utility = np.where(kept, sum(parts.values()), -np.inf)
+        utility = np.where(kept, reduce(np.add, parts.values()), -np.inf)
         # Model ids are in order, and a stable sort keeps that order among equals.
-        orders = np.argsort(-utility, axis=1, kind="stable")
+        orders = np.negative(utility, out=utility).argsort(axis=1, kind="stable")
         figures = (estimate.quality_se, estimate.cost_usd, estimate.latency_s, estimate.output_tokens)
         columns = _reorder((*parts.values(), *estimate.quality_parts.values(), *figures), orders)
         listed = self.quality.cost_listed.take(orders)

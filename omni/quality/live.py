@@ -87,7 +87,7 @@ class LiveQuality:
                 long_context[row] = table.long_context
         if conditions.residuals:
             np.einsum("pt,tm->pm", shares, self._residuals(conditions.residuals), out=parts[-1])
-        quality = 1 / (1 + np.exp(-parts.sum(axis=0)))
+        quality = _logistic(parts.sum(axis=0))
         input_tokens = np.array([[float(profile.input_tokens)] for profile in profiles])
         output_tokens = visible_output_tokens(shares) * self._length_factor
         first_token_s, speed, basis = self._speeds(conditions.health)
@@ -150,6 +150,14 @@ def gain_se(quality_se: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 def _prices(values: Sequence[float | None]) -> np.ndarray:
     return np.array([np.nan if value is None else value for value in values], dtype=float)
+
+
+def _logistic(logits: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-logits)), in the place of the logits."""
+    np.negative(logits, out=logits)
+    np.exp(logits, out=logits)
+    logits += 1
+    return np.reciprocal(logits, out=logits)
 
 
 def _logit(share: float) -> float:

@@ -8,7 +8,8 @@ a dictionary and a cache, because the tokenizer library needs most of the time b
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ class StaticEncoder:
 
     def piece_ids(self, words: Sequence[str]) -> np.ndarray:
         """Word-piece ids of words, (n_pieces,) int64; unknown pieces are left out."""
-        return np.array([piece for word in words for piece in self._split_word(word)], dtype=np.int64)
+        return np.frombuffer(self._pieces_of(words), dtype=np.int64)
 
     def vector(self, piece_ids: np.ndarray) -> np.ndarray:
         """The L2-normalised mean of the pieces' vectors, (n_dimensions,) float32; zeros when there is no piece."""
@@ -84,7 +85,10 @@ class StaticEncoder:
         return self._with_pieces(self._words.findall(self._dropped.sub("", unicodedata.normalize("NFD", token))))
 
     def _with_pieces(self, words: list[str]) -> tuple[tuple[str, ...], bytes]:
-        return tuple(words), self.piece_ids(words).tobytes()
+        return tuple(words), self._pieces_of(words)
+
+    def _pieces_of(self, words: Iterable[str]) -> bytes:
+        return array("q", [piece for word in words for piece in self._split_word(word)]).tobytes()
 
     def _split_word(self, word: str) -> tuple[int, ...]:
         """Greedy longest match from the left, as BERT's word pieces are defined."""
