@@ -13,7 +13,7 @@ from omni.config import DATA_DIR
 from omni.errors import InputError, NoModelAvailable
 from omni.memory import remember_last
 from omni.policy import PRESETS, availability, candidate_facts, exclude, utilities
-from omni.quality.abilities import TASKS
+from omni.quality.abilities import TASKS, AbilityTable
 from omni.quality.live import Estimate, LiveQuality, gain_se
 from omni.reading import Reader, load_reader
 from omni.rules import NO_RULES, RuleBook, Ruling, load_rules
@@ -41,11 +41,19 @@ BATCH = 256
 class Router:
     """Chooses one model of a catalog for a conversation; immutable, may be shared between threads."""
 
-    def __init__(self, catalog: Catalog, reader: Reader, rules: RuleBook = NO_RULES) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        reader: Reader,
+        rules: RuleBook = NO_RULES,
+        *,
+        abilities: AbilityTable | None = None,
+    ) -> None:
+        """`abilities` of the catalog's models, None = worked out from its scores."""
         self.catalog = catalog
         self.reader = reader
         self.rules = rules
-        self.quality = LiveQuality(catalog.models)
+        self.quality = LiveQuality(catalog.models, abilities)
         self.facts = candidate_facts(catalog.models)
         self._versions = (catalog.version, reader.fingerprint, rules.version)
         self._model_ids = np.array(self.facts.model_ids, dtype=object)

@@ -43,8 +43,9 @@ class Estimate:
 class LiveQuality:
     """Predicts for a catalog from public facts alone."""
 
-    def __init__(self, cards: Sequence[ModelCard]) -> None:
-        self.abilities: AbilityTable = complete_abilities(cards, build_abilities(cards))
+    def __init__(self, cards: Sequence[ModelCard], abilities: AbilityTable | None = None) -> None:
+        """`abilities` of these models where they are known already; working them out takes most of the time."""
+        self.abilities = abilities or complete_abilities(cards, build_abilities(cards))
         self._price_in = _prices([card.price_in_usd_per_mtok for card in cards])
         self._price_out = _prices([card.price_out_usd_per_mtok for card in cards])
         self.cost_listed = np.array([card.price_basis == "listed" for card in cards])
