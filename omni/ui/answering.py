@@ -16,7 +16,7 @@ from omni.ui.door import Caller
 from omni.ui.foot import foot, foot_after, same_foot
 from omni.ui.history import ChatMessage, is_page_only, page_message, receipt_log
 from omni.ui.receipts import notice_html
-from omni.ui.sending import ready_prompt
+from omni.ui.sending import SendUpdate, ready_prompt
 from omni.ui.services import Services
 from omni.ui.turns import Turn, actual_cost_of, build_receipt, find_candidate, save_answer
 from omni.ui.visits import BEGUN, Given, Visit
@@ -28,19 +28,6 @@ class AnswerUpdate(NamedTuple):
     chatbot: list[ChatMessage]
     prompt: Any
     visit: Any
-    go_on: Any
-    another: Any
-    trim: Any
-    note: Any
-
-
-class ClearUpdate(NamedTuple):
-    """Outputs of `on_clear`, in order."""
-
-    chatbot: list[ChatMessage]
-    prompt: Any
-    turn: Turn
-    visit: Visit
     go_on: Any
     another: Any
     trim: Any
@@ -147,10 +134,10 @@ async def on_stop(history: list[ChatMessage], turn: Turn, visit: Visit, *, servi
     return AnswerUpdate(shown, ready_prompt(), after, *foot(another=len(turn.model_ids) > 1))
 
 
-async def on_clear(visit: Visit) -> ClearUpdate:
+async def on_clear(visit: Visit) -> SendUpdate:
     """Starts over; what was spent so far stays known.
 
     Inputs: chat.visit
-    Outputs: ClearUpdate
+    Outputs: SendUpdate
     """
-    return ClearUpdate([], ready_prompt(value=None), Turn(), replace(visit, session=Session()), *foot())
+    return SendUpdate([], ready_prompt(value=None), Turn(), replace(visit, session=Session()), *foot())

@@ -21,7 +21,7 @@ from omni.ui.wishes import Wishes
 
 
 class SendUpdate(NamedTuple):
-    """Outputs of the handlers that decide, in order."""
+    """Outputs of the handlers that decide, and of `on_clear`, in order."""
 
     chatbot: list[ChatMessage]
     prompt: Any
