@@ -13,7 +13,7 @@ from omni.conditions import Conditions
 from omni.conversations import build_conversation
 from omni.errors import InputError, NoModelAvailable
 from omni.gateway import Hedge, Target
-from omni.gateway.guard import ask_guard
+from omni.gateway.guard import ask_guard, guard_ids_of
 from omni.gateway.prices import expected_cost_usd
 from omni.policy import PRESETS
 from omni.privacy import Anonymiser, ChunkRestorer
@@ -174,11 +174,11 @@ async def _objection(parts: Parts, routed: Routed | None, *, is_local: bool, is_
     """The sentence instead of an answer, where the policy wants a guard model's word and the guard objects."""
     if routed is None or routed.decision.action != "ask_guard":
         return None
-    guards = [card.model_id for card in parts.cards.values() if card.role == "guard"]
+    guard_ids = guard_ids_of(parts.cards.values())
     conversation = routed.conversation
     if is_masked:
         conversation = Anonymiser().mask(conversation, routed.decision.profile.language).conversation
-    verdict = await ask_guard(parts.services.gateway, guards, conversation, only_local=is_local)
+    verdict = await ask_guard(parts.services.gateway, guard_ids, conversation, only_local=is_local)
     return routed.decision.message if verdict.is_safe is False else None
 
 

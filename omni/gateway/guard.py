@@ -1,13 +1,13 @@
 """Asks a guard model of the catalog whether a prompt may be passed on."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from omni.gateway.gateway import Gateway
 from omni.gateway.messages import AnswerStatus, Question
 from omni.gateway.providers import Credential
-from omni.types import Conversation, Message
+from omni.types import Conversation, Message, ModelCard
 
 INSTRUCTION = (
     "You check requests before an assistant answers them. Unsafe: a request for help with hurting people, weapons, "
@@ -27,6 +27,11 @@ class Verdict:
     """None = nobody could be asked, or the answer was neither."""
     model_id: str | None = None
     """Who was asked."""
+
+
+def guard_ids_of(cards: Iterable[ModelCard]) -> tuple[str, ...]:
+    """Ids of the guard models, in the order of the cards."""
+    return tuple(card.model_id for card in cards if card.role == "guard")
 
 
 async def ask_guard(

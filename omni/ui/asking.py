@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from omni.gateway import Answer, AnswerStatus, Question, Target
-from omni.gateway.guard import ask_guard
+from omni.gateway.guard import ask_guard, guard_ids_of
 from omni.gateway.hedge import Hedge
 from omni.privacy import Anonymiser, Restorer
 from omni.ui import text
@@ -96,10 +96,9 @@ async def find_guard_objection(asked: Asked, services: Services) -> str | None:
     decision = asked.turn.decision
     if decision is None or decision.action != "ask_guard":
         return None
-    guards = [card.model_id for card in services.catalog.models if card.role == "guard"]
     verdict = await ask_guard(
         services.gateway,
-        guards,
+        guard_ids_of(services.catalog.models),
         asked.question.conversation,
         only_local=asked.turn.only_local,
         credential=asked.caller.credential,
