@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from omni.errors import InputError
-from omni.quality.cost_head import CostHead, fit_cost_head
+from omni.quality.amounts import AmountHead, fit_amounts
 from omni.quality.features import FeatureMap, fit_features
 from omni.quality.gaps import fill_low_rank
 from omni.quality.guard import Trust, choose_shrink, relevance, unbiased_scores
@@ -61,6 +61,8 @@ class PoolPrediction:
     """(n, m) standard error of quality minus the reference model's; 0 for the reference."""
     cost_usd: np.ndarray
     """(n, m) expected USD for the answer; NaN for a model without a known cost."""
+    latency_s: np.ndarray | None
+    """(n, m) expected seconds until the whole answer is there; NaN for a model without a recorded latency."""
     reference: int
     """Index of the model with the best mean."""
 
@@ -82,7 +84,9 @@ class Pool:
     trust: Trust
     weights: dict[str, float]
     """Per learner, averaged over the contrasts between models."""
-    cost: CostHead
+    cost: AmountHead
+    latency: AmountHead | None
+    """None = no latency was given."""
     prior: AbilityPrior | None
     prior_mean: np.ndarray
     """(m,) prior quality over the fit prompts; zeros without a prior."""
@@ -119,6 +123,7 @@ class Pool:
             quality_se=error,
             gain_se=gain_error,
             cost_usd=self.cost.predict(linear),
+            latency_s=None if self.latency is None else self.latency.predict(linear),
             reference=reference,
         )
 
@@ -144,6 +149,7 @@ def fit_pool(
     categories: np.ndarray | None,
     priors: AbilityPrior | None = None,
     tasks: np.ndarray | None = None,
+    latencies_s: np.ndarray | None = None,
     seed: int = 0,
 ) -> Pool:
     """Fits the router of one pool.
@@ -156,6 +162,7 @@ def fit_pool(
         categories: (n,) labels or None; used in training only, never asked of a new prompt.
         priors: abilities from public benchmarks.
         tasks: (n, n_tasks) task shares of the fit prompts, for `priors`; None = even.
+        latencies_s: (n, m) seconds to the whole answer, NaN = unknown; None = none was recorded.
         seed: of folds, landmarks and clusters; same input and seed, same pool.
 
     Raises:
@@ -183,7 +190,8 @@ def fit_pool(
         familiarity=None,
         trust=NO_TRUST,
         weights={} if priors is None else {PRIOR: 1.0},
-        cost=fit_cost_head(linear, costs_usd, folds),
+        cost=fit_amounts(linear, costs_usd, folds),
+        latency=None if latencies_s is None else fit_amounts(linear, np.asarray(latencies_s, float), folds),
         prior=priors,
         prior_mean=np.zeros(n_models) if expected is None else expected.mean(0),
         prior_transform=np.zeros((n_models, n_models)) if priors is None else PRIOR_DAMPING * np.eye(n_models),
@@ -228,7 +236,7 @@ def _learn(
     if expected is not None:
         deviation = (expected - start.prior_mean)[None].astype(held_out.dtype)
         held_out, prior_weight = np.concatenate([held_out, deviation]), np.append(prior_weight, 1.0)
-    parts = find_parts(trainer.deviations, relevance(start.mean, start.cost.usable(start.cost.mean_usd)))
+    parts = find_parts(trainer.deviations, relevance(start.mean, start.cost.usable(start.cost.mean)))
     weigher = Weigher(held_out, trainer.deviations, seen, parts, folds, prior_weight)
     deviations = weigher.out_of_fold()
     trust = choose_shrink(
@@ -236,7 +244,7 @@ def _learn(
         deviations,
         start.cost.usable(start.cost.predict(trainer.mapped.linear)),
         unbiased_scores(scores, seen, start.mean),
-        start.cost.usable(np.where(np.isfinite(costs_usd), costs_usd, start.cost.mean_usd)),
+        start.cost.usable(np.where(np.isfinite(costs_usd), costs_usd, start.cost.mean)),
     )
     weights = weigher.solve()
     names = (*LEARNERS, PRIOR)[: len(held_out)]

@@ -179,3 +179,22 @@ def test_fifty_labels_and_a_prior_are_better_than_either() -> None:
     pool = fit_pool(data.features, data.scores, data.costs_usd, **known)  # type: ignore[arg-type]
     pick = pool.predict(test.features, np.eye(2)[1 - test.topic]).quality.argmax(1)
     assert test.scores[np.arange(600), pick].mean() > test.scores.mean(0).max() + 0.15
+
+
+def test_expected_latency_follows_the_prompt() -> None:
+    """Seconds that double with a feature are predicted so; a model nobody timed has none."""
+    data = plant()
+    seconds = 3.0 * np.exp(data.features[:, [1]]) * (1.0 + np.arange(data.scores.shape[1]))
+    seconds[:, 2] = np.nan
+    predicted = fit(data, latencies_s=seconds).predict(data.features).latency_s
+    assert predicted is not None
+    assert np.isnan(predicted[:, 2]).all()
+    others = [0, 1, 3]
+    assert np.corrcoef(np.log(predicted[:, 0]), data.features[:, 1])[0, 1] > 0.9
+    assert predicted[:, others].mean(0) == pytest.approx(seconds[:, others].mean(0), rel=0.05)
+
+
+def test_without_latencies_none_is_expected() -> None:
+    """Unknown stays None."""
+    data = plant()
+    assert fit(data).predict(data.features).latency_s is None
