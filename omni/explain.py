@@ -118,6 +118,12 @@ def _state(decision: Decision) -> list[str]:
         said.append(
             f"People's votes on such prompts {'raise' if voted > 0 else 'lower'} it by {abs(voted):.2f} logits."
         )
+    held = chosen.parts.get("place", 0.0)
+    if abs(held) >= 0.005:
+        said.append(
+            "Votes move a model by one place at most, "
+            f"which {'gives it back' if held > 0 else 'takes back'} {100 * abs(held):.1f} points."
+        )
     return said
 
 
@@ -133,6 +139,7 @@ def _against(chosen: Candidate, other: Candidate) -> str:
         "availability": "fewer failures lately",
         "switch": "that the conversation is with it",
         "policy": "its score on safety benchmarks",
+        "place": "how far votes may move a model",
     }
     lead = chosen.utility - other.utility
     return f"Runner-up {other.model_id} is {lead:.3f} behind; what tells them apart most is {words[best]}."

@@ -11,6 +11,7 @@ from omni.catalog import Catalog, load_catalog
 from omni.conditions import NOTHING_KNOWN, Conditions, ModelHealth
 from omni.config import DATA_DIR
 from omni.errors import InputError, NoModelAvailable
+from omni.learning.places import hold_places
 from omni.memory import remember_last
 from omni.policy import PRESETS, availability, candidate_facts, exclude, utilities
 from omni.quality.abilities import TASKS, AbilityTable
@@ -180,9 +181,13 @@ class Router:
         kept: np.ndarray,
         profiles: Sequence[PromptProfile],
     ) -> list[ScoreTable]:
-        utility = np.where(kept, reduce(np.add, parts.values()), -np.inf)
+        others = [values for name, values in parts.items() if name != "quality"]
+        utility = np.where(kept, reduce(np.add, others, estimate.quality_unvoted), -np.inf)
         # Model ids are in order, and a stable sort keeps that order among equals.
-        orders = np.negative(utility, out=utility).argsort(axis=1, kind="stable")
+        if estimate.quality is estimate.quality_unvoted:
+            orders = np.negative(utility, out=utility).argsort(axis=1, kind="stable")
+        else:
+            orders, parts["place"] = hold_places(utility, estimate.quality - estimate.quality_unvoted)
         figures = (estimate.quality_se, estimate.cost_usd, estimate.latency_s, estimate.output_tokens)
         columns = _reorder((*parts.values(), *estimate.quality_parts.values(), *figures), orders)
         listed = self.quality.cost_listed.take(orders)

@@ -30,6 +30,8 @@ class Estimate:
 
     quality: np.ndarray
     """0..1."""
+    quality_unvoted: np.ndarray
+    """The same without "feedback"; the same array when nobody voted."""
     quality_se: np.ndarray
     quality_parts: dict[str, np.ndarray]
     """Logits by name: `QUALITY_PARTS`, and "feedback" where there is any; they sum to the logit of `quality`."""
@@ -86,15 +88,17 @@ class LiveQuality:
             difficulty[row] = -_logit(profile.difficulty)
             if profile.input_tokens >= LONG_TOKENS:
                 long_context[row] = table.long_context
+        quality = unvoted = _logistic(parts.sum(axis=0))
         if conditions.residuals:
             np.einsum("pt,tm->pm", shares, self._residuals(conditions.residuals), out=parts[-1])
-        quality = _logistic(parts.sum(axis=0))
+            quality = _logistic(parts.sum(axis=0))
         input_tokens = np.array([[float(profile.input_tokens)] for profile in profiles])
         output_tokens = visible_output_tokens(shares) * self._length_factor
         first_token_s, speed, basis = self._speeds(conditions.health)
         return Estimate(
             quality=quality,
-            quality_se=both[:, n_models:] * quality * (1 - quality),
+            quality_unvoted=unvoted,
+            quality_se=both[:, n_models:] * unvoted * (1 - unvoted),
             quality_parts=dict(zip(names, parts, strict=True)),
             cost_usd=(input_tokens * self._price_in + output_tokens * self._price_out) / 1e6,
             latency_s=first_token_s + output_tokens / speed,

@@ -22,8 +22,9 @@ COLOURS: Mapping[str, str] = {
     "availability": "#b4483f",
     "switch": "#8a7b5c",
     "policy": "#5b8fb9",
+    "place": "#a3a35c",
 }
-FROM_BEST = frozenset({"quality", "policy"})
+FROM_BEST = frozenset({"quality", "policy", "place"})
 """Parts that are gains: they count from the best of those shown."""
 INK, LINE = "#7d8590", "rgba(125,133,144,0.25)"
 

@@ -283,6 +283,7 @@ PARTS = {
     "availability": "failures",
     "switch": "switch",
     "policy": "safety",
+    "place": "limit of votes",
 }
 LANGUAGES = {
     "ar": "Arabic", "bn": "Bengali", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English",

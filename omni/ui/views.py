@@ -16,7 +16,7 @@ MAX_NAMES_SHOWN = 60
 MIN_SHARE_SHOWN = 0.05
 MAX_TASKS_SHOWN = 5
 PART_ORDER = ("quality", "cost", "latency", "evidence")
-STATE_PARTS = ("availability", "switch", "policy")
+STATE_PARTS = ("availability", "switch", "policy", "place")
 """Parts that most decisions do not have: a column each where they matter."""
 CANDIDATE_COLUMNS = (
     "#",
