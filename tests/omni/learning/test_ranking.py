@@ -73,7 +73,7 @@ def test_one_visitors_500_votes_move_no_ranking(router, conversations, decisions
 
 @pytest.mark.parametrize("n_voters", [60, 300, 1000])
 def test_among_others_one_visitor_moves_no_model_by_more_than_a_place(router, conversations, decisions, n_voters):
-    """Voters of the foremost models, as many as you like; one more changes who answers one prompt in twenty, at most."""
+    """Many have judged the foremost models; one more changes who answers on one prompt in twenty at most."""
     board = FeedbackBoard(lambda: NOW)
     for number in range(5 * n_voters):
         decision = decisions[number * 7 % len(decisions)]
