@@ -5,8 +5,6 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from omni.gateway import Usage
-
 _WHOLE = ("id", "type", "role", "index", "name")
 """Strings of a delta that come whole; some servers repeat them in every piece."""
 
@@ -32,29 +30,6 @@ def to_chunk(event: dict[str, Any], *, completion_id: str, created: int, model: 
 def new_names() -> dict[str, Any]:
     """Id and time of an answer, for `to_chunk`."""
     return {"completion_id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time())}
-
-
-def usage_of(event: dict[str, Any]) -> Usage | None:
-    """The tokens that a chunk reports."""
-    usage = event.get("usage")
-    if not isinstance(usage, dict):
-        return None
-    sent, received = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not isinstance(sent, int) or not isinstance(received, int):
-        return None
-    return Usage(input_tokens=sent, output_tokens=received)
-
-
-def without_usage(chunk: dict[str, Any]) -> dict[str, Any] | None:
-    """The chunk for a client that did not ask for usage; None when nothing else is in it."""
-    if not chunk["choices"]:
-        return None
-    return {name: value for name, value in chunk.items() if name != "usage"}
-
-
-def finish_reason_of(chunk: dict[str, Any]) -> str | None:
-    """Why a choice of this chunk ended; None while none has."""
-    return next((choice["finish_reason"] for choice in chunk["choices"] if choice.get("finish_reason")), None)
 
 
 def merge(chunks: Sequence[dict[str, Any]]) -> dict[str, Any]:

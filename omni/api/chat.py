@@ -2,9 +2,8 @@
 
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -12,18 +11,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from omni.api.access import ClientGone, unless_gone
-from omni.api.answers import finish_reason_of, merge, new_names, to_chunk, without_usage
+from omni.api.answers import merge, new_names, to_chunk
 from omni.api.caller import Caller, read_caller
 from omni.api.errors import ApiError, Failure, error_of_budget, error_of_failures
-from omni.api.events import sse
+from omni.api.events import Event, sse
 from omni.api.parts import Parts
 from omni.api.planning import Plan, expected_usd
 from omni.api.planning import plan as make_plan
 from omni.api.refusals import refuse
 from omni.api.relay import AllFailed, Opening
 from omni.api.requests import ChatRequest, parse_chat, read_json
-from omni.api.upstream import Broken
-from omni.errors import BudgetExceeded
+from omni.errors import BudgetExceeded, ProviderError
 from omni.gateway import Usage
 from omni.sessions import after_answer
 
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from omni.budgets import Hold
 
 DONE = b"data: [DONE]\n\n"
+CANCELLED = "cancelled"
+"""Kept where the client left before the end."""
 
 
 async def answer_chat(parts: Parts, request: Request) -> Response:
@@ -91,7 +91,7 @@ class _Answer:
         self._count(opening.failures)
         self._parts.metrics.first_token_s.observe(time.monotonic() - self._started)
         headers = self._headers(opening, expected_usd(self._parts, self._plan, opening.target))
-        return EventStream(self._lines(opening), opening.close, headers)
+        return EventStream(_Lines(self, opening, wants_usage=self._chat.wants_usage), headers)
 
     async def whole(self, receive: Receive) -> Response:
         """A completion in one piece."""
@@ -100,37 +100,14 @@ class _Answer:
         except AllFailed as failed:
             raise self._failed(failed) from None
         self._count(opening.failures)
-        body = merge([self._chunk(event, opening) for event in events])
-        cost_usd = self._keep(opening, finish_reason=body["choices"][0]["finish_reason"])
+        body = merge([self.chunk(event, opening) for event in events])
+        cost_usd = self.keep(opening)
         if cost_usd is None:
             cost_usd = expected_usd(self._parts, self._plan, opening.target)
         return JSONResponse(body, headers=self._headers(opening, cost_usd))
 
-    async def _lines(self, opening: Opening) -> AsyncGenerator[bytes, None]:
-        finish_reason: str | None = None
-        error_kind: str | None = "cancelled"
-        try:
-            async with aclosing(opening.events()) as source:
-                async for events in source:
-                    lines = []
-                    for event in events:
-                        chunk = self._chunk(event, opening)
-                        finish_reason = finish_reason_of(chunk) or finish_reason
-                        shown = chunk if self._chat.wants_usage else without_usage(chunk)
-                        if shown is not None:
-                            lines.append(sse(shown))
-                    if lines:
-                        yield b"".join(lines)
-            error_kind = None
-            yield DONE
-        except Broken as broken:
-            error_kind = opening.fail(broken).attempt.kind.value
-            self._parts.metrics.interruptions.labels(opening.target.provider).inc()
-            yield sse(ApiError(502, f"The answer broke off. {broken}", code="interrupted").to_json())
-        finally:
-            self._keep(opening, finish_reason=finish_reason, error_kind=error_kind)
-
-    def _chunk(self, event: dict[str, Any], opening: Opening) -> dict[str, Any]:
+    def chunk(self, event: Event, opening: Opening) -> Event:
+        """The upstream's event as this server shows it."""
         chunk = to_chunk(event, model=opening.target.model_id, **self._names)
         return chunk if self._plan.restorer is None else self._plan.restorer.restore(chunk)
 
@@ -157,9 +134,11 @@ class _Answer:
         for failure in failures:
             self._parts.metrics.failovers.labels(failure.attempt.target.provider, failure.attempt.kind.value).inc()
 
-    def _keep(self, opening: Opening, *, finish_reason: str | None, error_kind: str | None = None) -> float | None:
+    def keep(self, opening: Opening, *, error_kind: str | None = None) -> float | None:
         """Puts down what the answer took; the cost, None when it is not known."""
-        usage, target = opening.usage, opening.target
+        usage, target = opening.reply.usage, opening.target
+        if error_kind not in (None, CANCELLED):
+            self._parts.metrics.interruptions.labels(target.provider).inc()
         cost_usd = self._parts.cost_usd(target, usage)
         if self._hold is not None:
             self._hold.spend(cost_usd)
@@ -175,7 +154,7 @@ class _Answer:
             cost_usd=cost_usd,
             time_to_first_token_s=opening.first_piece_s,
             latency_s=None if error_kind else time.monotonic() - self._started,
-            finish_reason=finish_reason,
+            finish_reason=opening.reply.finish_reason,
             error_kind=error_kind,
         )
         return cost_usd
@@ -196,18 +175,63 @@ class _Answer:
         self._parts.sessions.keep(routed.session_key, session)
 
 
+class _Lines:
+    """An answer as server-sent events; puts down once how it ended."""
+
+    def __init__(self, answer: _Answer, opening: Opening, *, wants_usage: bool) -> None:
+        self._answer = answer
+        self._opening = opening
+        self._wants_usage = wants_usage
+        self._is_over = False
+
+    async def next(self) -> bytes | None:
+        """What goes out next; None = nothing more."""
+        lines = b""
+        while not lines and not self._is_over:
+            try:
+                events = await self._opening.next()
+            except (ProviderError, TimeoutError) as error:
+                broken = self._opening.fail(error)
+                self._end(error_kind=broken.kind.value)
+                message = f"The answer broke off. {broken.error} Ask again, or name another model."
+                return sse(ApiError(502, message, code="interrupted").to_json())
+            if events is None:
+                self._opening.succeed(self._opening.output_tokens)
+                self._end()
+                return DONE
+            lines = b"".join(map(self._line, events))
+        return lines or None
+
+    async def close(self) -> None:
+        """Ends the upstream call; an answer that is not over was not wanted any more."""
+        try:
+            await self._opening.close()
+        finally:
+            if not self._is_over:
+                self._end(error_kind=CANCELLED)
+
+    def _line(self, event: Event) -> bytes:
+        chunk = self._answer.chunk(event, self._opening)
+        if not self._wants_usage:
+            if not chunk["choices"]:
+                return b""
+            chunk.pop("usage", None)
+        return sse(chunk)
+
+    def _end(self, *, error_kind: str | None = None) -> None:
+        self._is_over = True
+        self._answer.keep(self._opening, error_kind=error_kind)
+
+
 class EventStream(Response):
     """Sends lines as they come; whatever ends it also ends the upstream call."""
 
-    def __init__(
-        self, lines: AsyncGenerator[bytes, None], close: Callable[[], Awaitable[None]], headers: dict[str, str]
-    ) -> None:
+    def __init__(self, lines: _Lines, headers: dict[str, str]) -> None:
         self.status_code = 200
         self.media_type = "text/event-stream"
         self.background = None
         self.init_headers({"cache-control": "no-store", "x-accel-buffering": "no", **headers})
         self._lines = lines
-        self._close = close
         self._at_end: Callable[[], None] = lambda: None
 
     def at_end(self, call: Callable[[], None]) -> None:
@@ -222,15 +246,14 @@ class EventStream(Response):
             return
         finally:
             try:
-                await self._lines.aclose()
-                await self._close()
+                await self._lines.close()
             finally:
                 self._at_end()
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        async for line in self._lines:
-            await send({"type": "http.response.body", "body": line, "more_body": True})
+        while (lines := await self._lines.next()) is not None:
+            await send({"type": "http.response.body", "body": lines, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SERVED_BY = "x-inference-provider"
 """The header in which Hugging Face's router says who answers."""
+MAX_TOKENS = 1_000_000_000
+"""A server that counts more than this in one answer counts wrong; a budget must not be used up by it."""
 
 
 class ModelServer(Protocol):
@@ -174,17 +176,24 @@ def to_api_messages(question: Question) -> list[dict[str, Any]]:
     return messages
 
 
+def read_usage(counted: object) -> Usage | None:
+    """The tokens that a server says it counted; None when it says nothing, or what cannot be."""
+    if not isinstance(counted, dict):
+        return None
+    sent, received = counted.get("prompt_tokens"), counted.get("completion_tokens")
+    if not isinstance(sent, int) or not isinstance(received, int):
+        return None
+    is_possible = 0 <= sent <= MAX_TOKENS and 0 <= received <= MAX_TOKENS
+    return Usage(input_tokens=sent, output_tokens=received) if is_possible else None
+
+
 def to_chunk(event: Any) -> Chunk:
     """One event of a stream as a chunk; servers differ in where they put reasoning and usage.
 
     Raises:
         AttributeError, TypeError, KeyError: the event is not a chat completion's chunk.
     """
-    usage, counted = None, event.get("usage") or {}
-    sent, received = counted.get("prompt_tokens"), counted.get("completion_tokens")
-    if isinstance(sent, int) and isinstance(received, int):
-        usage = Usage(input_tokens=sent, output_tokens=received)
-    choices = event.get("choices")
+    usage, choices = read_usage(event.get("usage")), event.get("choices")
     if not choices:
         return Chunk(usage=usage)
     delta = choices[0].get("delta") or {}

@@ -58,11 +58,3 @@ class Draft:
         """Replaces fields of the answer."""
         self._answer = replace(self.answer, **fields)
         self.changed.set()
-
-    def tokens_per_s(self, total_s: float) -> float | None:
-        """Output tokens after the first piece for each second, of a request that took `total_s`; None = not known."""
-        answer = self.answer
-        if answer.usage is None or answer.time_to_first_token_s is None or answer.usage.output_tokens < 2:
-            return None
-        streaming_s = total_s - answer.time_to_first_token_s
-        return (answer.usage.output_tokens - 1) / streaming_s if streaming_s > 0.001 else None

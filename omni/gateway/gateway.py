@@ -5,11 +5,12 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from omni.catalog.pricing import PricePair
 from omni.conditions import Conditions
 from omni.errors import ProviderError
-from omni.gateway.begin import ChunkStart
+from omni.gateway.begin import REPEAT_PAUSE_S, Start
 from omni.gateway.client import ModelServer, OpenAIServer, Timeouts
 from omni.gateway.discovery import Finder
 from omni.gateway.draft import Draft
@@ -27,12 +28,10 @@ from omni.types import ModelCard
 
 FRAME_S = 0.04
 """Time between two updates of a streamed answer: 25 a second."""
-MAX_ANSWER_S = 900.0
 MIN_WAIT_S = 0.05
-REPEAT_PAUSE_S = 0.2
-"""Before a target that failed a moment ago is asked again."""
 CHARS_PER_TOKEN = 4
 """Where nothing counts tokens."""
+_IS_CONTENT: Callable[[Chunk], bool] = attrgetter("is_content")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,11 +230,11 @@ class Gateway:
             await asyncio.sleep(wait_s)
         return attempt
 
-    async def _begin(self, attempt: Try, tries: Tries, request: _Request) -> Race[ChunkStart]:
+    async def _begin(self, attempt: Try, tries: Tries, request: _Request) -> Race[Start[Chunk]]:
         """One request, or two when the first is slow and the second may be paid for."""
         hedge = request.hedge
 
-        def second() -> ChunkStart | None:
+        def second() -> Start[Chunk] | None:
             assert hedge is not None
             input_tokens = self._count_input(request.question)
             other = tries.second(attempt.target, lambda target: self.may_hedge(hedge, target, input_tokens))
@@ -245,7 +244,7 @@ class Gateway:
         after_s = float("inf") if hedge is None else self.hedge_after_s(hedge, attempt.target)
         return await race(first, second, after_s=after_s)
 
-    def _start(self, attempt: Try, request: _Request) -> ChunkStart:
+    def _start(self, attempt: Try, request: _Request) -> Start[Chunk]:
         target = attempt.target
         key = request.credential.key_for(target.provider) if request.credential else None
         server = self.board.server(target.provider)
@@ -255,31 +254,30 @@ class Gateway:
             stream = server.stream(target.served_name, request.question)
         else:
             stream = server.stream(target.served_name, request.question, key)
-        return ChunkStart(
+        return Start(
             attempt,
             stream,
             self.health,
             self._clock,
+            has_content=_IS_CONTENT,
             limit_s=self._timeouts.silence_s if attempt.is_last else self._timeouts.first_piece_s,
-            pause_s=self._repeat_pause_s if attempt.is_repeat else 0.0,
+            pause_s=self._repeat_pause_s,
         )
 
-    async def _stream(self, start: ChunkStart, request: _Request, draft: Draft) -> None:
-        assert start.first_token_s is not None
+    async def _stream(self, start: Start[Chunk], request: _Request, draft: Draft) -> None:
+        assert start.first_piece_s is not None
         draft.update(target=start.target)
         wait_s = self._clock() - request.started_s
-        draft.begin(first_token_s=start.first_token_s, wait_s=wait_s)
+        draft.begin(first_token_s=start.first_piece_s, wait_s=wait_s)
         try:
-            async with asyncio.timeout(MAX_ANSWER_S):
-                for chunk in start.head:
-                    draft.add(chunk)
-                async for chunk in start.stream:
-                    draft.add(chunk)
+            while (chunk := await start.next()) is not None:
+                draft.add(chunk)
         except (ProviderError, TimeoutError) as error:
             self._finish(draft, request, AnswerStatus.INTERRUPTED, failed=start.fail(error))
         else:
             self._finish(draft, request, AnswerStatus.DONE)
-            start.succeed(draft.tokens_per_s(start.seconds))
+            usage = draft.answer.usage
+            start.succeed(None if usage is None else usage.output_tokens)
         finally:
             await start.close()
 
@@ -370,7 +368,7 @@ def remaining(model_ids: Sequence[str], answer: Answer) -> tuple[str, ...]:
     return tuple(sorted(others, key=lambda model_id: model_id in failed))
 
 
-def _record(ended: Race[ChunkStart], draft: Draft, tries: Tries) -> None:
+def _record(ended: Race[Start[Chunk]], draft: Draft, tries: Tries) -> None:
     """Puts down the tries that gave no answer."""
     attempts = [start.failure for start in ended.failed if start.failure is not None]
     for failure in attempts:

@@ -102,6 +102,7 @@ class ChunkServer:
     models: Sequence[str]
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
+    says_done: bool = True
 
     async def on_models(self, _: Request) -> Response:
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "test"} for name in self.models]
@@ -114,7 +115,8 @@ class ChunkServer:
     async def _events(self) -> AsyncIterator[bytes]:
         for chunk in self.chunks:
             yield f"data: {json.dumps(chunk)}\n\n".encode()
-        yield b"data: [DONE]\n\n"
+        if self.says_done:
+            yield b"data: [DONE]\n\n"
 
 
 @contextmanager

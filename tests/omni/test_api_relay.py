@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from omni.api.relay import Ask, Opening, Relay
+from omni.api.relay import AllFailed, Ask, Opening, Relay
 from omni.gateway import Hedge, Provider, build_gateway
-from tests.omni.api_server import HELLO, SERVED
+from tests.omni.api_server import HELLO, SERVED, run_chunks
 from tests.upstream import DEFAULT_TEXT, Step, Upstream
 
 HEDGE = Hedge(after_s=0.02, max_extra_usd=1.0)
@@ -65,3 +65,51 @@ def test_every_break_has_its_kind(upstream, step):
     opening, text = relayed(upstream, None)
     expected = "connection" if step.cut_first else "server" if step.error_event else "broken"
     assert (opening.failures[0].attempt.kind.value, text) == (expected, DEFAULT_TEXT)
+
+
+def begun(upstream: Upstream, *steps: Step) -> float | None:
+    """What the health board knows of first pieces while the rest of the answer is still to come."""
+    upstream.models = SERVED
+    upstream.script("*", *steps)
+
+    async def run() -> float | None:
+        gateway = build_gateway([Provider(name="one", base_url=upstream.base_url)], SERVED)
+        await gateway.board.refresh()
+        relay = Relay(gateway)
+        opening = await relay.open(relay.search(Ask(targets=gateway.targets(SERVED), body={"messages": HELLO})))
+        seen = gateway.health.snapshot().model("one", opening.target.model_id)
+        await opening.close()
+        await relay.close()
+        return seen.first_token_s if seen else None
+
+    return asyncio.run(run())
+
+
+def test_the_first_piece_is_learned_when_it_comes(upstream):
+    """Not when the answer ends, which may be minutes later: the next request is decided in between."""
+    assert begun(upstream, Step(hold="for ever")) is not None
+
+
+@pytest.mark.parametrize(("ends", "is_whole"), [((0, 1), True), ((0,), False)])
+def test_a_connection_that_ends_with_an_open_choice_is_a_break(ends, is_whole):
+    """With n = 2, both choices must have ended, unless the server says itself that it is done."""
+    choices = [{"index": index, "delta": {"content": "x"}} for index in (0, 1)]
+    choices += [{"index": index, "delta": {}, "finish_reason": "stop"} for index in ends]
+    with run_chunks(SERVED) as server:
+        server.chunks, server.says_done = [{"choices": [choice]} for choice in choices], False
+
+        async def kinds() -> set[str]:
+            """Of the tries that failed; none where one answered."""
+            gateway = build_gateway([Provider(name="one", base_url=server.url)], SERVED)
+            await gateway.board.refresh()
+            relay = Relay(gateway)
+            search = relay.search(Ask(targets=gateway.targets(SERVED[:1]), body={"messages": HELLO, "n": 2}))
+            try:
+                await relay.collect(search)
+            except AllFailed as failed:
+                return {failure.attempt.kind.value for failure in failed.failures}
+            finally:
+                await relay.close()
+            return set()
+
+        assert asyncio.run(kinds()) == (set() if is_whole else {"broken"})
