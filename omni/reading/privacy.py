@@ -4,23 +4,21 @@ Cheap tests come first (an @, a number of digits, a word that announces a name),
 libraries. All of it takes a time that grows with the length of the text.
 """
 
-import re
 from collections.abc import Iterator
 
 from omni.reading.private.dates import find_births, find_documents
 from omni.reading.private.emails import find_emails
-from omni.reading.private.numbers import find_addresses, find_numbers, has_letters_and_digits
-from omni.reading.private.people import find_people, find_people_elsewhere, words_of
+from omni.reading.private.gates import Gates, find_gates
+from omni.reading.private.numbers import find_addresses, find_numbers
+from omni.reading.private.people import find_people, find_people_elsewhere
 from omni.reading.private.places import find_places
 from omni.reading.private.secrets import find_secrets
+from omni.reading.private.shape import find_shape
 from omni.types import Span
 
 _MAX_CHARS = 200_000
 """Longer messages are searched in pieces of this many characters, which overlap."""
 _OVERLAP = 2_000
-_RUNS = re.compile(r"\d[\d ./():\u2013-]*")
-_YEAR, _LONG, _ADDRESS = 4, 7, 7
-"""Characters in a row of digits and their separators below which a form cannot stand there."""
 _ORDER = ("secret", "email", "card", "iban", "national_id", "ip_address", "passport", "birth_date", "address", "phone")
 """Which finding stays where two overlap; others come after these."""
 _RANK = {kind: rank for rank, kind in enumerate(_ORDER)}
@@ -68,38 +66,28 @@ def _strength(item: tuple[str, int, int]) -> tuple[int, int]:
 
 
 def _find(text: str, language: str) -> Iterator[tuple[str, int, int]]:
-    lowered = _lower(text)
-    words = words_of(lowered)
+    lowered, shape = _lower(text), find_shape(text)
+    gates = find_gates(lowered)
     is_personal = False
-    for item in _find_forms(text, lowered, words, language):
+    for item in _find_forms(text, lowered, shape, gates, language):
         is_personal = is_personal or item[0] not in _IMPERSONAL
         yield item
-    yield from find_people(text, lowered, words, is_personal=is_personal)
+    yield from find_people(text, lowered, shape, gates.words, is_personal=is_personal)
     if not text.isascii():
         yield from find_people_elsewhere(text)
 
 
-def _find_forms(text: str, lowered: str, words: frozenset[str], language: str) -> Iterator[tuple[str, int, int]]:
+def _find_forms(text: str, lowered: str, shape: str, gates: Gates, language: str) -> Iterator[tuple[str, int, int]]:
     """Everything that its form gives away."""
     if "@" in text:
         yield from (("email", start, end) for start, end in find_emails(text))
-    yield from (("secret", start, end) for start, end in find_secrets(text, lowered))
-    if "::" in text:
-        yield from find_addresses(text, lowered)
-    runs = _RUNS.findall(text)
-    if not runs:
-        return
-    longest = max(map(len, runs))
-    is_lettered = longest < _LONG and has_letters_and_digits(text)
-    if "::" not in text and longest >= _ADDRESS and any(run.count(".") > 2 or run.count(":") > 2 for run in runs):
-        yield from find_addresses(text, lowered)
-    if longest >= _YEAR:
-        yield from find_births(text, lowered)
-    if longest >= _YEAR or is_lettered:
-        yield from find_documents(text, lowered)
-    if longest >= _LONG or is_lettered:
-        yield from find_numbers(text, lowered, language)
-    yield from find_places(text, lowered, words)
+    yield from (("secret", start, end) for start, end in find_secrets(text, lowered, gates.stems))
+    yield from find_addresses(text, lowered, shape)
+    if "0" in shape:
+        yield from find_births(text, lowered, gates.stems)
+        yield from find_documents(text, lowered, gates.stems)
+        yield from find_numbers(text, lowered, shape, language)
+        yield from find_places(text, lowered, shape, *gates)
 
 
 def _lower(text: str) -> str:

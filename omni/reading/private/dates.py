@@ -2,16 +2,16 @@
 """Dates of birth and numbers of passports: values that only the word before them makes personal."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 Finding = tuple[str, int, int]
 
-_BIRTH = (
+_BIRTH = frozenset((
     "born", "birth", "dob", "d.o.b", "geboren", "geb.", "geburts", "né le", "née le", "né(e)", "naissance", "naci",
     "nascid", "nascimento", "nasci", "nato a", "nata a", "nato il", "nata il", "nascita", "geboortedatum", "urodz", "родил", "рожден", "рождён", "生年月日",
     "誕生日", "生まれ", "出生", "生日", "생년월일", "생일", "doğum", "född", "født", "narozen", "народ", "lahir", "sinh",
     "syntym", "ميلاد", "जन्म",
-)  # fmt: skip
+))  # fmt: skip
 _DATE = re.compile(
     r"(?<!\d)(?:\d{1,2}(?:st|nd|rd|th|er|º|\.)?[ ./-](?:de )?[^\W\d_]{3,12}\.?,? (?:de )?(?P<y1>\d{4})(?: года)?"
     r"|[^\W\d_]{3,12} \d{1,2}(?:st|nd|rd|th)?,? (?P<y2>\d{4})"
@@ -23,19 +23,21 @@ _AFTER_CHARS = 60
 _FIRST_YEAR = 1915
 """Whoever was born earlier is a matter of history."""
 
-_PASSPORT = (
+_PASSPORT = frozenset((
     "passport", "passeport", "pasaporte", "passaporto", "passaporte", "reisepass", "paspoort", "paszport", "паспорт",
     "パスポート", "护照", "護照", "여권", "pasaport", "paspor", "cestovní pas", "جواز",
-)  # fmt: skip
-_ID_CARD = ("ausweis", "identity card", "id card", "carta d'identità", "carte d'identité", "dowód", "dowodu")
+))  # fmt: skip
+_ID_CARD = frozenset(("ausweis", "identity card", "id card", "carta d'identità", "carte d'identité", "dowód", "dowodu"))
+STEMS = _BIRTH | _PASSPORT | _ID_CARD
+"""What these finders look for first."""
 _DOCUMENT = re.compile(r"(?:[A-Za-z]{1,3} ?\d{2} ?\d{4,7}|[A-Z]\d{2}[A-Z]\d{2}[A-Z]\d{2,3}|\d{2} \d{2} \d{6}|\d{2}[A-Z]{2}\d{5}|[A-Z]{1,4}(?=[A-Z0-9]*\d)[A-Z0-9]{6,9}|\d{8,10})(?![A-Za-z0-9])")  # fmt: skip
 _BETWEEN = re.compile(r"[^\n.;!?。]{0,28}?(?<![A-Za-z0-9])(?=[A-Z0-9])")
 _MAX_EACH = 100
 
 
-def find_births(text: str, lowered: str) -> Iterator[Finding]:
-    """Dates right after a word for birth."""
-    for word in _BIRTH:
+def find_births(text: str, lowered: str, stems: Set[str]) -> Iterator[Finding]:
+    """Dates right after a word for birth, one of the `stems` that stand in the text."""
+    for word in stems & _BIRTH:
         for after in _places(lowered, word):
             match = _DATE.search(text, after, after + _AFTER_CHARS)
             if match is None or any(mark in text[after : match.start()] for mark in ("?", "\n\n", ". ")):
@@ -45,10 +47,10 @@ def find_births(text: str, lowered: str) -> Iterator[Finding]:
                 yield "birth_date", match.start(), match.end()
 
 
-def find_documents(text: str, lowered: str) -> Iterator[Finding]:
+def find_documents(text: str, lowered: str, stems: Set[str]) -> Iterator[Finding]:
     """Numbers right after a word for a passport or an identity card."""
     for words, kind in ((_PASSPORT, "passport"), (_ID_CARD, "national_id")):
-        for word in words:
+        for word in stems & words:
             for after in _places(lowered, word):
                 begin = _BETWEEN.match(text, after)
                 while begin:

@@ -26,6 +26,12 @@ _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w
 _COLON_PAIR = re.compile(r":[0-9a-fA-F]{0,4}:")
 
 
+# in the shape of a text
+_LONG_SHAPE = re.compile(r"0(?:[ ./()-]{0,28}0){6}")
+_LETTERED_SHAPE = re.compile(r"AA ?0")
+_IPV4_SHAPE = re.compile(r"0\.0{1,3}\.0{1,3}\.0")
+_MIN_DIGITS = 7
+"""Digits of a number that no letters belong to."""
 _LETTER_AND_DIGIT = re.compile(r"\d(?:(?<=[A-Za-z]\d)|(?<=[A-Z] \d)|(?<=[XYZxyz]-\d)|(?=-?[A-Za-z]))")
 
 
@@ -115,14 +121,11 @@ _PHONE_FORM = re.compile(r"\(?0\d|\(\d{2,4}\)|\d{3}[-.]\d{3}[-.]\d{4}\Z|1[3-9]\d
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}")
 
 
-def has_letters_and_digits(text: str) -> bool:
-    """Whether a digit stands beside a letter, as in an identifier."""
-    return _LETTER_AND_DIGIT.search(text) is not None
-
-
-def find_numbers(text: str, lowered: str, language: str) -> Iterator[Finding]:
-    """Every such number with its kind. The text holds seven digits or more."""
-    for lettered in _LETTERED if has_letters_and_digits(text) else ():
+def find_numbers(text: str, lowered: str, shape: str, language: str) -> Iterator[Finding]:
+    """Every such number with its kind."""
+    if not (_LONG_SHAPE.search(shape) or _LETTERED_SHAPE.search(shape)):
+        return
+    for lettered in _LETTERED if _LETTER_AND_DIGIT.search(text) else ():
         for match in lettered.form.finditer(text):
             if not lettered.validators or any(_is_valid(name, match.group()) for name in lettered.validators):
                 yield lettered.kind, match.start(), match.end()
@@ -133,7 +136,7 @@ def find_numbers(text: str, lowered: str, language: str) -> Iterator[Finding]:
             start -= 1
         written = text[start : match.end()]
         digits = "".join(filter(str.isdigit, written))
-        if len(digits) < 7:
+        if len(digits) < _MIN_DIGITS:
             continue
         before = lowered[max(0, start - _CONTEXT_CHARS) : start]
         kind = _kind_of(written, digits, before, language)
@@ -144,9 +147,9 @@ def find_numbers(text: str, lowered: str, language: str) -> Iterator[Finding]:
             yield kind, start, start + len(written)
 
 
-def find_addresses(text: str, lowered: str) -> Iterator[Finding]:
+def find_addresses(text: str, lowered: str, shape: str) -> Iterator[Finding]:
     """Network addresses but this machine's own; versions and sections have the same form."""
-    for match in _IPV4.finditer(text) if text.count(".") > 2 else ():
+    for match in _IPV4.finditer(text) if _IPV4_SHAPE.search(shape) else ():
         is_small = all(len(part) == 1 for part in match.group().split("."))
         before = lowered[max(0, match.start() - 12) : match.start()]
         if not is_small and _is_address(match.group()) and not _NO_ADDRESS.search(before):

@@ -3,7 +3,7 @@
 in a text about somebody's own affairs. Public figures are left alone."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from omni.reading.private.words import first_names, public_names
 
@@ -16,6 +16,7 @@ _NAME = re.compile(rf"{_PARTICLE}?{_PART}(?: (?:[{_UP}]\. )?{_PARTICLE}?{_PART})
 _PAIR = re.compile(
     rf"(?P<first>[{_UP}](?<![\w.@/].){_PART[len(_UP) + 2 :]}) (?:[{_UP}]\. )?{_PARTICLE}?{_PART}(?: {_PART})?(?![\w@])"
 )
+_PAIR_SHAPE = re.compile(r"A[Aa'-]+ (?:A\. )?(?:[Aa]{1,5}[ -]){0,2}A")
 _SKIP = re.compile(r"[ \t]{0,2}[:,=]?[ \t]{0,2}\n{0,2}[\"'“„«(*]{0,2}")
 _TITLE = re.compile(r"(?:(?:mrs?|ms|miss|dr|prof|sir|herrn?|frau|monsieur|madame|mme|mlle|m|sr|sra|srta|señora?|don|doña|sig|sig\.ra|signora?|dott|dott\.ssa|dra?|dhr|mevr|mevrouw|heer|pani?|panu|госпо\w+|гражданк\w+|гражданин\w*)\.? ){0,2}", re.IGNORECASE)  # fmt: skip
 _MAX_EACH = 100
@@ -121,30 +122,30 @@ for _kind, _phrases in _CUES.items():
     for _phrase in _phrases:
         _BY_WORD.setdefault(_phrase.split(" ")[-1], []).append((_kind, _phrase))
 _TRIGGERS = frozenset(_BY_WORD)
-_SPACED = str.maketrans(dict.fromkeys('"“”„«»()[]{}:,;!<>*=|/', " "))
+WORDS = _TRIGGERS | _OWN_AFFAIRS
+"""What this finder looks for first: whole words."""
 
 
-def find_people(text: str, lowered: str, words: frozenset[str], *, is_personal: bool) -> Iterator[Finding]:
-    """Names in scripts with capitals. `is_personal`: something else in the text is personal, too."""
+def find_people(text: str, lowered: str, shape: str, words: Set[str], *, is_personal: bool) -> Iterator[Finding]:
+    """Names in scripts with capitals.
+
+    Args:
+        text: As it was sent.
+        lowered: The same in small letters, character by character.
+        shape: Its shape.
+        words: Those of `WORDS` that stand in it.
+        is_personal: Something else in the text is personal, too.
+    """
     for word in words & _TRIGGERS:
         for kind, phrase in _BY_WORD[word]:
-            yield from _after(text, lowered, kind, phrase)
-    if is_personal or not words.isdisjoint(_OWN_AFFAIRS):
+            if phrase in lowered:
+                yield from _after(text, lowered, kind, phrase)
+    if (is_personal or words & _OWN_AFFAIRS) and _PAIR_SHAPE.search(shape):
         known, public = first_names(), public_names()
         for match in _PAIR.finditer(text):
             parts = match.group().lower().split(" ")
             if match["first"].lower() in known and parts[-1] not in public and parts[-1] not in _STOP:
                 yield "person", match.start(), match.end()
-
-
-def words_of(lowered: str) -> frozenset[str]:
-    """The words of a text in small letters, without the marks around them; full stops stay."""
-    if lowered.isascii():
-        return frozenset(lowered.translate(_SPACED).split())
-    for mark in '"“”„«»():,;=':
-        if mark in lowered:
-            lowered = lowered.replace(mark, " ")
-    return frozenset(lowered.split())
 
 
 def _after(text: str, lowered: str, kind: str, phrase: str) -> Iterator[Finding]:

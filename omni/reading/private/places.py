@@ -2,7 +2,7 @@
 """Postal addresses, by how streets and house numbers are written in each language."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import NamedTuple
 
 Finding = tuple[str, int, int]
@@ -29,6 +29,7 @@ _GERMANIC = re.compile(
     rf"(?<!\w)(?:{_UP}[\w.-]{{0,28}}|(?:{_UP}[\w.-]{{1,24}}[ -]){{1,3}}{_UP}[\w.-]{{1,24}}) \d{{1,4}} ?(?:[a-z](?!\w))?{_POST}?"
 )
 _POST_NEXT = re.compile(r"\d{1,4}(?:/\d{1,4})?[a-z]?,? (?:[A-Z]{1,2}-)?\d{2}[\d -]")
+_POST_SHAPE = re.compile(r"0a?,? (?:AA?-)?00[0 -]")
 _POSTED = re.compile(rf"(?<!\w)(?:{_UP}[\w.-]{{2,28}} ){{1,3}}\d{{1,4}}(?:/\d{{1,4}})?[a-z]?{_POST}")
 _RO_STREET = (
     "rue|avenue|boulevard|bd|place|chemin|impasse|allée|quai|cours|route|via|viale|corso|piazza|piazzale|largo|vicolo|"
@@ -61,7 +62,18 @@ _TURKISH = re.compile(
 )
 _STREET_WORDS = frozenset(_RO_STREET.replace("\\", "").split("|"))
 _EN_WORDS = frozenset(word.lower() + end for word in _EN_STREET.split("|") for end in ("", "."))
-_SUFFIXES = (*_SUFFIX.replace("\\", "").split("|"), " tor")
+_SUFFIX_ENDS = frozenset(suffix + " " for suffix in (*_SUFFIX.replace("\\", "").split("|"), " tor"))
+_ELSEWHERE: dict[str, re.Pattern[str]] = {
+    **dict.fromkeys(("ul. ", "al. ", "pl. ", "os. "), _SLAVIC),
+    **dict.fromkeys((" mah", " cad", " sok"), _TURKISH),
+    **dict.fromkeys(("ул", "пр", "пер", "ш.", "наб"), _CYRILLIC),
+    **dict.fromkeys(("東京都", "北海道", "京都府", "大阪府", "県"), _JAPANESE),
+    **dict.fromkeys(("号", "號"), _CHINESE),
+    **dict.fromkeys(("로", "길"), _KOREAN),
+}
+WORDS = _STREET_WORDS | _EN_WORDS
+STEMS = _SUFFIX_ENDS | _ELSEWHERE.keys()
+"""What this finder looks for first: whole words, and parts of words."""
 _HOUSE = re.compile(r"[1-9](?<![\w.,/:-].)(?!\d{1,2}[.,:]\d)\d{0,4}")
 _YEAR = re.compile(r"(?:19|20)\d\d\Z")
 _BEFORE_CHARS = 72
@@ -77,13 +89,21 @@ class _Hints(NamedTuple):
     """Ends of streets' names."""
 
 
-def find_places(text: str, lowered: str, words: frozenset[str]) -> Iterator[Finding]:
-    """Addresses in a text that holds a digit, looked for around house numbers and words for streets."""
+def find_places(text: str, lowered: str, shape: str, words: Set[str], stems: Set[str]) -> Iterator[Finding]:
+    """Addresses in a text that holds a digit, looked for around house numbers and words for streets.
+
+    Args:
+        text: As it was sent.
+        lowered: The same in small letters, character by character.
+        shape: Its shape.
+        words: Those of `WORDS` that stand in it.
+        stems: Those of `STEMS` that stand in it.
+    """
     street_words = words & _STREET_WORDS
-    fronts = [_ENGLISH] if not words.isdisjoint(_EN_WORDS) else []
+    fronts = [_ENGLISH] if words & _EN_WORDS else []
     fronts += [_ROMANCE] if street_words else []
-    suffixes = tuple(suffix for suffix in _SUFFIXES if suffix + " " in lowered)
-    has_houses = fronts or suffixes or _POST_NEXT.search(text)
+    suffixes = tuple(end[:-1] for end in stems & _SUFFIX_ENDS)
+    has_houses = fronts or suffixes or _POST_SHAPE.search(shape)
     for n_houses, house in enumerate(_HOUSE.finditer(text) if has_houses else ()):
         if n_houses == _MAX_HOUSES:
             break
@@ -96,7 +116,7 @@ def find_places(text: str, lowered: str, words: frozenset[str]) -> Iterator[Find
                 if match and match["last"]:
                     yield "address", *match.span()
             place = lowered.find(word + " ", place + len(word))
-    for pattern in _patterns(lowered):
+    for pattern in {_ELSEWHERE[stem] for stem in stems & _ELSEWHERE.keys()}:
         for match in pattern.finditer(text):
             yield "address", *match.span()
 
@@ -123,20 +143,3 @@ def _ending(text: str, pattern: re.Pattern[str], first: int, house: int) -> Iter
     for match in pattern.finditer(text, first, min(len(text), house + _BEFORE_CHARS)):
         if match.start() < house < match.end():
             yield "address", *match.span()
-
-
-def _patterns(lowered: str) -> Iterator[re.Pattern[str]]:
-    if "ul. " in lowered or "al. " in lowered or "pl. " in lowered or "os. " in lowered:
-        yield _SLAVIC
-    if " mah" in lowered or " cad" in lowered or " sok" in lowered:
-        yield _TURKISH
-    if lowered.isascii():
-        return
-    if any(gate in lowered for gate in ("ул", "пр", "пер", "ш.", "наб")):
-        yield _CYRILLIC
-    if any(gate in lowered for gate in ("東京都", "北海道", "京都府", "大阪府", "県")):
-        yield _JAPANESE
-    if "号" in lowered or "號" in lowered:
-        yield _CHINESE
-    if "로" in lowered or "길" in lowered:
-        yield _KOREAN

@@ -3,7 +3,7 @@
 
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import lru_cache
 
 # a prefix that must stand in the text, then the detect-secrets plugin that knows the form, or a form of our own
@@ -35,41 +35,43 @@ _OWN = (
     ("PuTTY-User-Key", re.compile(r"PuTTY-User-Key-File-\d[^\0]{0,4000}")),
     ("://", re.compile(r"(?<=://)[^\s:/@\"'<>]{1,64}:[^\s:/@\"'<>]{3,128}(?=@[\w\[])")),
 )  # fmt: skip
-# what a secret is called, by a part that is looked for first
-_NAMES: dict[str, tuple[str, ...]] = {
-    "pass": ("password", "passwd", "passcode", "passphrase", "passwort", " pass ", "pass:"),
-    "api": ("api key", "api_key", "api-key", "apikey", "clé api", "chiave api", "apiキー"),
-    "secret": ("secret",), "token": ("token",), "pwd": ("pwd",), "access": ("access key", "access_key"),
-    "code": ("adgangskode", "zugangscode", "code d'accès"), "kennw": ("kennwort",), "mot de": ("mot de passe",),
-    "clave": ("clave",), "senha": ("senha",), "wachtw": ("wachtwoord",), "parola": ("parola",), "sandi": ("kata sandi",),
-    "adgang": ("adgangskode",), "salas": ("salasana",), "heslo": ("heslo",),
-}  # fmt: skip
-_OTHER_NAMES = (
-    "contraseña", "hasło", "пароль", "şifre", "lösenord", "mật khẩu", "كلمة المرور", "पासवर्ड", "パスワード", "暗証番号",
-    "密码", "密碼", "密钥", "비밀번호", "암호",
-)  # fmt: skip
+# what a secret is called
+_NAMES = frozenset((
+    "password", "passwd", "passcode", "passphrase", "passwort", " pass ", "pass:", "api key", "api_key", "api-key",
+    "apikey", "clé api", "chiave api", "apiキー", "secret", "token", "pwd", "access key", "access_key", "adgangskode",
+    "zugangscode", "code d'accès", "kennwort", "mot de passe", "clave", "senha", "wachtwoord", "parola", "kata sandi",
+    "salasana", "heslo", "contraseña", "hasło", "пароль", "şifre", "lösenord", "mật khẩu", "كلمة المرور", "पासवर्ड",
+    "パスワード", "暗証番号", "密码", "密碼", "密钥", "비밀번호", "암호",
+))  # fmt: skip
 _AFTER = re.compile(
     r"[\w\"']{0,24}(?:\s{0,3}(?P<sign>:=|=>|[:=：])\s{0,3}|\s{1,3}(?:is\s|was\s|ist\s|es\s|est\s|jest\s|é\s|è\s)?)"
     r"[\"'`“„«]?(?P<value>[^\s\"'`“”„«»,;<>{}()\[\]、。，；]{6,200})"
 )
 _MAX_NAMED = 200
+# by the prefix in small letters
+_FORMS: dict[str, tuple[str, re.Pattern[str] | tuple[str, str]]] = {
+    **{gate.lower(): (gate, pattern) for gate, pattern in _OWN},
+    **{gate.lower(): (gate, (module, name)) for module, name, gates in _LIBRARY for gate in gates},
+}
+STEMS = _NAMES | _FORMS.keys()
+"""What this finder looks for first."""
 
 
-def find_secrets(text: str, lowered: str) -> Iterator[tuple[int, int]]:
-    """Places of secrets. `lowered` is the text in small letters, character by character."""
-    for sign, gates in _gates():
-        if sign in text:
-            for gate, forms in gates:
-                if gate in text:
-                    for form in _library_patterns(*forms) if isinstance(forms, tuple) else (forms,):
-                        yield from (match.span() for match in form.finditer(text))
-    for stem, names in _NAMES.items():
-        if stem in lowered:
-            for name in names:
-                yield from _named(text, lowered, name)
-    if not lowered.isascii():
-        for name in _OTHER_NAMES:
-            yield from _named(text, lowered, name)
+def find_secrets(text: str, lowered: str, stems: Set[str]) -> Iterator[tuple[int, int]]:
+    """Places of secrets.
+
+    Args:
+        text: As it was sent.
+        lowered: The same in small letters, character by character.
+        stems: Those that stand in `lowered`.
+    """
+    for stem in stems & _FORMS.keys():
+        gate, forms = _FORMS[stem]
+        if gate in text:
+            for form in _library_patterns(*forms) if isinstance(forms, tuple) else (forms,):
+                yield from (match.span() for match in form.finditer(text))
+    for name in stems & _NAMES:
+        yield from _named(text, lowered, name)
 
 
 def _named(text: str, lowered: str, name: str) -> Iterator[tuple[int, int]]:
@@ -98,28 +100,6 @@ def _is_value(value: str, *, is_assigned: bool) -> bool:
 
 def _is_mixed(value: str) -> bool:
     return any(c.islower() for c in value) and any(c.isupper() for c in value[1:])
-
-
-_Forms = re.Pattern[str] | tuple[str, str]
-
-
-@lru_cache(maxsize=1)
-def _gates() -> list[tuple[str, list[tuple[str, _Forms]]]]:
-    """Prefixes and what to search for, by a mark that the prefix holds: one test for the mark spares many for prefixes.
-
-    What to search for is a form of ours, or module and class in detect-secrets.
-    """
-    by_sign: dict[str, list[tuple[str, _Forms]]] = {}
-    for gate, pattern in _OWN:
-        by_sign.setdefault(_sign_of(gate), []).append((gate, pattern))
-    for module, name, gates in _LIBRARY:
-        for gate in gates:
-            by_sign.setdefault(_sign_of(gate), []).append((gate, (module, name)))
-    return list(by_sign.items())
-
-
-def _sign_of(gate: str) -> str:
-    return next((character for character in gate if character in "_-:="), gate)
 
 
 @lru_cache(maxsize=32)

@@ -21,6 +21,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
         ("12345678Z", "national_id"),
         ("536-90-4399", "national_id"),
         ("203.0.113.7", "ip_address"),
+        ("2001:db8:85a3:8d3:1319:8a2e:370:7348", "ip_address"),
         (HF, "secret"),
         (GITHUB, "secret"),
         (OPENAI, "secret"),

@@ -1,0 +1,64 @@
+"""What personal data may stand beside: the words and stems that are looked for before every pattern."""
+
+from collections.abc import Set
+from functools import lru_cache
+from typing import NamedTuple
+
+from omni.reading.cache import LONGEST_KEY
+from omni.reading.private import dates, people, places, secrets
+from omni.reading.stems import StemFinder
+
+_KNOWN_WORDS = 65_536
+_SPACED = str.maketrans(dict.fromkeys('"“”„«»()[]{}:,;!<>*=|/', " "))
+_MARKS = '"“”„«»():,;='
+
+
+class Gates(NamedTuple):
+    """What stands in a text of all that the finders ask for."""
+
+    words: Set[str]
+    """Whole words, without the marks around them; full stops stay."""
+    stems: Set[str]
+    """Parts of words, and phrases."""
+
+
+def find_gates(lowered: str) -> Gates:
+    """The gates that a text in small letters opens."""
+    words = frozenset(lowered.split())
+    return Gates(_word_finder(lowered.isascii()).find(words), _stem_finder().find(lowered, words))
+
+
+class _WordFinder:
+    """Finds the listed words in texts that are all ASCII, or in others; remembers what holds none."""
+
+    def __init__(self, listed: Set[str], *, is_ascii: bool) -> None:
+        self._listed = listed
+        self._is_ascii = is_ascii
+        self._idle: set[str] = set()
+
+    def find(self, words: Set[str]) -> Set[str]:
+        awake = words - self._idle
+        found = self._listed & self._parts(" ".join(awake))
+        if len(self._idle) > _KNOWN_WORDS:
+            self._idle.clear()
+        for word in awake - found:
+            if len(word) <= LONGEST_KEY and (word.isalnum() or self._listed.isdisjoint(self._parts(word))):
+                self._idle.add(word)
+        return found
+
+    def _parts(self, words: str) -> Set[str]:
+        if self._is_ascii:
+            return frozenset(words.translate(_SPACED).split())
+        for mark in _MARKS:
+            words = words.replace(mark, " ")
+        return frozenset(words.split())
+
+
+@lru_cache(maxsize=2)
+def _word_finder(is_ascii: bool) -> _WordFinder:
+    return _WordFinder(people.WORDS | places.WORDS, is_ascii=is_ascii)
+
+
+@lru_cache(maxsize=1)
+def _stem_finder() -> StemFinder:
+    return StemFinder(dates.STEMS | secrets.STEMS | places.STEMS)
