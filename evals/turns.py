@@ -2,7 +2,8 @@
 
 `python -m evals turns` routes the same simulated turns three ways with the same predictions of the router fitted on the
 recording: anew on every turn, with the live router's stickiness, and by the first turn alone. A turn's quality is the
-recorded score of the model that got it.
+recorded score of the model that got it. The requests of a tool loop are steps towards one answer, and the router reads
+what the person asked, not what tools bring: they share the prompt that began the loop.
 """
 
 import argparse
@@ -42,7 +43,7 @@ class Turn:
     row: int
     """Of the recording's test prompts."""
     is_in_loop: bool
-    """True when it brings a tool's answer back."""
+    """True when it brings a tool's answer back, for the question of the turn before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +179,7 @@ def simulate(recording: Recording, *, n_turns: int = N_TURNS, preset: Preset = "
 
 
 def draw_conversations(topics: np.ndarray, n_turns: int, rng: np.random.Generator) -> list[list[Turn]]:
-    """Conversations with `n_turns` turns in all; a prompt stands at most once in each while its topic has others.
+    """Conversations with `n_turns` turns in all; a prompt is asked at most once in each while its topic has others.
 
     Args:
         topics: (n_prompts,) labels.
@@ -224,18 +225,19 @@ def _draw_conversation(
     said: set[int] = set()
     topic, steps = str(rng.choice(topics)), 0
     for _ in range(length):
-        is_in_loop = steps > 0
-        if is_in_loop:
+        if steps:
             steps -= 1
-        elif turns and rng.random() > SAME_TOPIC:
+            turns.append(Turn(row=turns[-1].row, is_in_loop=True))
+            continue
+        if turns and rng.random() > SAME_TOPIC:
             topic = str(rng.choice(topics))
         rows = of_topic[topic]
         row = int(rng.choice(rows))
         if row in said:
             row = next((int(other) for other in rng.permutation(rows) if int(other) not in said), row)
         said.add(row)
-        turns.append(Turn(row=row, is_in_loop=is_in_loop))
-        if not is_in_loop and rng.random() < TOOL_LOOP:
+        turns.append(Turn(row=row, is_in_loop=False))
+        if rng.random() < TOOL_LOOP:
             steps = int(rng.geometric(1 / MEAN_STEPS))
     return turns
 

@@ -29,27 +29,27 @@ def test_conversations_have_as_many_turns_as_asked_for():
     assert not any(turns[0].is_in_loop for turns in conversations)
 
 
-def test_the_topic_mostly_stays_and_never_changes_inside_a_loop():
-    """Four turns of five go on with the category; some drift elsewhere."""
+def test_the_topic_mostly_stays_and_a_loop_answers_one_question():
+    """Four turns of five go on with the category, some drift elsewhere; a loop keeps to its prompt."""
     conversations = draw_conversations(TOPICS, 6000, np.random.default_rng(0))
     pairs = [pair for turns in conversations for pair in pairwise(turns)]
     stays = [TOPICS[first.row] == TOPICS[second.row] for first, second in pairs if not second.is_in_loop]
     assert 0.8 < np.mean(stays) < 0.95
-    assert all(TOPICS[first.row] == TOPICS[second.row] for first, second in pairs if second.is_in_loop)
+    assert all(first.row == second.row for first, second in pairs if second.is_in_loop)
 
 
 def test_no_prompt_is_said_twice_in_a_conversation():
     """A repeated question would be a complaint."""
     for turns in draw_conversations(TOPICS, 2000, np.random.default_rng(1)):
-        if len(turns) <= 40:
-            assert len({turn.row for turn in turns}) == len(turns)
+        asked = [turn.row for turn in turns if not turn.is_in_loop]
+        if len(asked) <= 40:
+            assert len(set(asked)) == len(asked)
 
 
 def test_no_switch_inside_a_tool_loop(simulation):
-    """Routing anew on every turn does switch there; keeping to the model never does."""
-    per_turn, sticky, first = simulation.outcomes
+    """Keeping to the model never does, though the conversation so far becomes dearer there, too."""
+    _, sticky, first = simulation.outcomes
     assert simulation.n_in_loop > 20
-    assert per_turn.n_switches_in_loop > 0
     assert sticky.n_switches_in_loop == first.n_switches_in_loop == 0
 
 
