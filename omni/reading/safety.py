@@ -2,20 +2,17 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 
 from omni.errors import OmniError
-from omni.reading.cache import LONGEST_KEY, WordCache
+from omni.reading.stems import StemFinder
 from omni.types import Safety
 
 CLASSES = (Safety.FORBIDDEN, Safety.HARMFUL, Safety.SENSITIVE)
 """Gravest first."""
-
-_CACHED_TOKENS = 65_536
 
 
 class Rule(NamedTuple):
@@ -27,29 +24,16 @@ class Rule(NamedTuple):
     pattern: re.Pattern[str]
 
 
-class _Gate(NamedTuple):
-    words: str
-    """What has to stand in the text."""
-    key: str
-    """Its longest word: where no token holds this, the gate is shut."""
-    position: int
-    """Of the rule."""
-
-
 class SafetyRules:
-    """Rules in the order given; the first that fits names the class. What a token opens is remembered by token."""
+    """Rules in the order given; the first that fits names the class."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = tuple(rules)
-        self._gates = [
-            _Gate(gate, max(gate.split(), key=len), position)
-            for position, rule in enumerate(rules)
-            for gate in rule.gates
-        ]
-        self._any_key = re.compile("|".join(sorted({re.escape(gate.key) for gate in self._gates})) or r"(?!)")
-        self._gates_of = WordCache(self._find_gates, limit=_CACHED_TOKENS)
-        # most tokens open nothing: sets are taken from each other faster than tokens are looked up one by one
-        self._idle: set[str] = set()
+        self._positions: dict[str, list[int]] = {}
+        for position, rule in enumerate(rules):
+            for gate in rule.gates:
+                self._positions.setdefault(gate, []).append(position)
+        self._gates = StemFinder(self._positions)
 
     def classify(self, flat: str, tokens: Iterable[str] | None = None) -> Safety:
         """The class of a canonical one-line text, in lower case.
@@ -57,24 +41,11 @@ class SafetyRules:
         Args:
             tokens: What stands between the spaces of the text, where that is known already.
         """
-        opening = set(flat.split() if tokens is None else tokens) - self._idle
-        if not opening:
-            return Safety.GENERAL
-        found = set(chain.from_iterable(map(self._gates_of.__getitem__, opening)))
-        positions = {gate.position for gate in found if gate.words == gate.key or gate.words in flat}
-        for position in sorted(positions):
+        gates = self._gates.find(flat, frozenset(flat.split() if tokens is None else tokens))
+        for position in sorted({position for gate in gates for position in self._positions[gate]}):
             if self._rules[position].pattern.search(flat) is not None:
                 return self._rules[position].safety
         return Safety.GENERAL
-
-    def _find_gates(self, token: str) -> tuple[_Gate, ...]:
-        if self._any_key.search(token) is None:
-            if len(self._idle) >= _CACHED_TOKENS:
-                self._idle.clear()
-            if len(token) <= LONGEST_KEY:
-                self._idle.add(token)
-            return ()
-        return tuple(gate for gate in self._gates if gate.key in token)
 
 
 def load_safety(path: Path) -> SafetyRules:

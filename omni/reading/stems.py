@@ -16,8 +16,11 @@ class StemFinder:
     """
 
     def __init__(self, stems: Iterable[str]) -> None:
-        # what has to stand in one word, with the spaces around it
-        self._parts = {stem: max(_PARTS.findall(stem), key=len) for stem in stems}
+        # what has to stand in one word, with the spaces around it, and its stem, by the first character
+        self._parts: dict[str, list[tuple[str, str]]] = {}
+        for stem in stems:
+            part = max(_PARTS.findall(stem), key=len)
+            self._parts.setdefault(part[0], []).append((part, stem))
         self._stems_of: dict[str, list[str]] = {}
         # sets are taken from each other faster than words are looked up one by one
         self._idle: set[str] = set()
@@ -44,13 +47,13 @@ class StemFinder:
             self._idle.clear()
             self._stems_of.clear()
         joined = f" {' '.join(new)} "
-        held = [stem for stem, part in self._parts.items() if part in joined]
+        held = [pair for first in set(joined) for pair in self._parts.get(first, ()) if pair[0] in joined]
         for word in new:
             if len(word) > LONGEST_KEY:
                 continue
-            of_word = [stem for stem in held if self._parts[stem] in f" {word} "] if held else []
+            of_word = [stem for part, stem in held if part in f" {word} "] if held else []
             if of_word:
                 self._stems_of[word] = of_word
             else:
                 self._idle.add(word)
-        return held
+        return [stem for _, stem in held]
