@@ -67,7 +67,7 @@ class Endpoints:
         body = {
             "status": "ok",
             "catalog_version": self._parts.services.catalog.version,
-            "n_models": len(self._parts.cards),
+            "n_models": len(self._parts.services.catalog.models),
             "providers": [provider.name for provider in self._parts.services.gateway.providers],
             "providers_away": away,
         }
@@ -81,11 +81,11 @@ class Endpoints:
         board = self._parts.services.gateway.board
         served, others = board.served_ids(), board.unmatched_names()
         if served is None and not others:
-            served = frozenset(card.model_id for card in self._parts.cards.values() if card.role != "guard")
+            served = frozenset(card.model_id for card in self._parts.services.catalog.models if card.role != "guard")
         return [*ALIASES, *sorted(served or ()), *others]
 
     def _model_json(self, name: str) -> dict[str, Any]:
-        card = self._parts.cards.get(name)
+        card = self._parts.services.catalog.find(name)
         released = card.release_date if card else None
         created = int(datetime(released.year, released.month, released.day, tzinfo=UTC).timestamp()) if released else 0
         return {

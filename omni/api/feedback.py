@@ -42,7 +42,7 @@ async def take_feedback(parts: Parts, request: Request) -> Response:
     caller = read_caller(request, parts.guard, parts.mark)
     judged = await _find(parts, feedback)
     for model_id in (judged.model_id, feedback.other_model_id):
-        if model_id is not None and model_id not in parts.cards:
+        if model_id is not None and parts.services.catalog.find(model_id) is None:
             raise unknown_model(model_id, "did not answer this decision.")
     record = None if feedback.rating == 0 else _to_record(feedback, judged, caller.visitor)
     if record is not None:

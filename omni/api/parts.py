@@ -1,6 +1,5 @@
 """What the routes share."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +12,7 @@ from omni.commands.route import decision_to_json
 from omni.gateway import Target, Usage
 from omni.services import Services
 from omni.sessions import SessionTable
-from omni.types import Decision, ModelCard
+from omni.types import Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +27,6 @@ class Parts:
     mark: Mark
     """Makes a mark of a visitor's key or address."""
     sessions: SessionTable = field(default_factory=SessionTable)
-    cards: Mapping[str, ModelCard] = field(repr=False)
 
     def decision_json(self, decision: Decision) -> dict[str, Any]:
         """The same JSON as `python -m omni route --json`."""
@@ -37,5 +35,5 @@ class Parts:
 
     def cost_usd(self, target: Target, usage: Usage | None) -> float | None:
         """What the tokens cost at the provider that answered; None when tokens or price are not known."""
-        cost = self.services.gateway.cost_of(target, usage, self.cards.get(target.model_id))
+        cost = self.services.gateway.cost_of(target, usage, self.services.catalog.find(target.model_id))
         return cost.cost_usd if cost else None

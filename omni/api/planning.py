@@ -129,7 +129,7 @@ def _conditions(parts: Parts, conversation: Conversation, preferences: Preferenc
     return replace(
         parts.services.gateway.conditions(),
         residuals=feedback.residuals() if feedback is not None else {},
-        sticky=stick(session, conversation, weights, parts.cards.get(session.model_id or "")),
+        sticky=stick(session, conversation, weights, parts.services.catalog.find(session.model_id or "")),
     )
 
 
@@ -174,7 +174,7 @@ async def _objection(parts: Parts, routed: Routed | None, *, is_local: bool, is_
     """The sentence instead of an answer, where the policy wants a guard model's word and the guard objects."""
     if routed is None or routed.decision.action != "ask_guard":
         return None
-    guard_ids = guard_ids_of(parts.cards.values())
+    guard_ids = guard_ids_of(parts.services.catalog.models)
     conversation = routed.conversation
     if is_masked:
         conversation = Anonymiser().mask(conversation, routed.decision.profile.language).conversation

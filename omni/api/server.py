@@ -31,7 +31,6 @@ def create_api(services: Services, *, guard: Guard | None = None) -> Starlette:
         journal=Journal(services.store),
         relay=Relay(services.gateway),
         mark=services.store.mark if services.store is not None else marker(),
-        cards={card.model_id: card for card in services.catalog.models},
     )
 
     @contextlib.asynccontextmanager

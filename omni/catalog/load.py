@@ -56,6 +56,10 @@ class Catalog:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_id", {card.model_id: card for card in self.models})
 
+    def find(self, model_id: str) -> ModelCard | None:
+        """The card of this model; None when there is none."""
+        return self._by_id.get(model_id)
+
     def get(self, model_id: str) -> ModelCard:
         """The card of this model.
 

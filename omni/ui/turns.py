@@ -11,7 +11,7 @@ from omni.gateway import ActualCost, Answer, AnswerStatus, Question
 from omni.gateway.providers import Credential
 from omni.policy import PRESETS
 from omni.sessions import Session, put_rejected_last, stick
-from omni.types import Candidate, Conversation, Decision, Explanation, ModelCard, Preferences, Reason
+from omni.types import Candidate, Conversation, Decision, Explanation, Preferences, Reason
 from omni.ui import text
 from omni.ui.receipts import Receipt
 from omni.ui.services import Services
@@ -110,7 +110,7 @@ def conditions_for(
 ) -> Conditions:
     """What the decision should know beside the question: servers, votes, and the model the conversation is with."""
     weights = preferences.weights or PRESETS[preferences.preset]
-    card = find_card(services, session.model_id) if session.model_id else None
+    card = services.catalog.find(session.model_id) if session.model_id else None
     return replace(
         services.gateway.conditions(credential=credential),
         residuals=services.feedback.residuals() if services.feedback is not None else {},
@@ -154,13 +154,8 @@ async def save_answer(turn: Turn, answer: Answer, services: Services) -> None:
 
 def actual_cost_of(answer: Answer, services: Services) -> ActualCost | None:
     """What an answer cost; None while that is not known."""
-    card = find_card(services, answer.target.model_id) if answer.target is not None else None
+    card = services.catalog.find(answer.target.model_id) if answer.target is not None else None
     return services.gateway.cost(answer, card)
-
-
-def find_card(services: Services, model_id: str) -> ModelCard | None:
-    """The model's card, None for a name that the catalog does not know."""
-    return next((card for card in services.catalog.models if card.model_id == model_id), None)
 
 
 def find_candidate(decision: Decision | None, model_id: str) -> Candidate | None:

@@ -106,6 +106,12 @@ def test_model_that_nobody_lists_gets_an_estimated_price(catalog: Catalog) -> No
     assert "estimated" in card.sources["price_out_usd_per_mtok"]
 
 
+def test_find_of_an_unknown_model_gives_none(catalog: Catalog) -> None:
+    """Servers also offer models that nobody described here; that is no error."""
+    assert catalog.find("no/such-model") is None
+    assert catalog.find("Qwen/Qwen3-8B") is catalog.get("Qwen/Qwen3-8B")
+
+
 def test_get_of_an_unknown_model_lists_near_names(catalog: Catalog) -> None:
     """A misspelled id is answered with the id that was meant."""
     with pytest.raises(CatalogError, match=r"'qwen/qwen3-32'.*Qwen/Qwen3-32B"):
