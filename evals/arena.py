@@ -73,6 +73,7 @@ def build_arena(recording: Recording, *, seed: int, catalog: Catalog | None = No
         prompts=_prompts(recording, is_fit),
         scores=recording.scores[np.ix_(is_fit, pool)],
         costs_usd=recording.costs_usd[np.ix_(is_fit, pool)] if has_costs else None,
+        latencies_s=_any_known(recording.latencies_s[np.ix_(is_fit, pool)]),
         groups=fit_groups,
         facts=recording.models.iloc[pool],
         catalog=catalog,
@@ -136,6 +137,10 @@ def _prompts(recording: Recording, rows: np.ndarray) -> Prompts:
         tasks=_labels(recording.prompts["task"])[rows],
         input_tokens=np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan),
     )
+
+
+def _any_known(values: np.ndarray) -> np.ndarray | None:
+    return values if np.isfinite(values).any() else None
 
 
 def _labels(column: pd.Series) -> np.ndarray:

@@ -22,10 +22,11 @@ from evals.metrics import BUDGET_PERCENTS
 from evals.policies import POLICIES, Choices
 from evals.policies.base import NO_PICK, best_column, build_dial, cheapest_column
 from evals.policies.fixed import Oracle
-from evals.results import EqualCostGain, Failure, Interval, PolicySummary, ReplayResult, WorstSlice
+from evals.results import SINGLE, EqualCostGain, Failure, Interval, PolicySummary, ReplayResult, WorstSlice
 from evals.stats import N_RESAMPLES
 from evals.summaries import summarise
 from evals.tables import PolicyArms
+from evals.waits import waits_table
 from omni.catalog import Catalog, load_catalog
 from omni.errors import InputError, OmniError
 from omni.recording import Recording
@@ -42,7 +43,6 @@ __all__ = [
     "replay",
 ]
 
-SINGLE = "single:"
 _PACKAGES = ("numpy", "scikit-learn", "scipy", "pandas", "omni-router")
 _LOG = logging.getLogger(__name__)
 
@@ -183,6 +183,7 @@ def _judge(arena: Arena, chosen: Sequence[tuple[str, Choices]], failures: list[F
         singles=tables.singles_table(arena, arms, judge),
         envelope=tables.envelope_table(arena, judge),
         per_category=per_category,
+        waits=waits_table(arena, arms, policies, resampler),
         summaries=summaries,
         failures=tuple(failures),
         started_at=started,

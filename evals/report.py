@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from evals.metrics import BUDGET_PERCENTS
-from evals.results import PolicySummary, ReplayResult
+from evals.results import SINGLE, PolicySummary, ReplayResult
 from omni.errors import InputError, StoreError
 
 DASH = "-"
@@ -29,7 +29,7 @@ def to_text(result: ReplayResult, *, with_singles: bool = False) -> str:
     widths = [max(len(line[at]) for line in lines) for at in range(len(_COLUMNS))]
     table = ["  ".join(_pad(line, widths)).rstrip() for line in lines]
     broken = [f"{failure.policy} failed: {failure.reason}" for failure in result.failures if failure.prompt_id is None]
-    return "\n".join([*head, *table, "", *_LEGEND, *_left_out(result), *_uneven(result), *broken])
+    return "\n".join([*head, *table, "", *_LEGEND, *_waits(result), *_left_out(result), *_uneven(result), *broken])
 
 
 _COLUMNS = ("policy", "quality", "USD/1k", "gain at equal cost", "AIQ", "match", "gap", "worst slice", "scored", "us")
@@ -106,6 +106,17 @@ def _row(summary: PolicySummary) -> tuple[str, ...]:
         f"{summary.n_scored:,}/{summary.n_total:,}",
         _shown(summary.routing_us, "{:,.0f}"),
     )
+
+
+def _waits(result: ReplayResult) -> list[str]:
+    """Recorded seconds of the policies at full quality; nothing where none were recorded."""
+    rows = result.waits[result.waits["is_headline"].astype(bool) & ~result.waits["policy"].str.startswith(SINGLE)]
+    if rows.empty:
+        return []
+    return ["Recorded seconds per answer at full quality, mean / 95 % within (timed picks):"] + [
+        f"  {row.policy:20} {row.mean_s:.2f} / {row.p95_s:.2f} ({row.n_timed:,} of {row.n_scored:,})"
+        for row in rows.itertuples(index=False)
+    ]
 
 
 def _left_out(result: ReplayResult) -> list[str]:

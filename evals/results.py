@@ -12,9 +12,12 @@ POINT_COLUMNS = ("policy", "setting", "quality", "lo", "hi", "cost_usd_per_1k", 
                  "n_scored", "n_failed", "is_headline", "on_envelope")  # fmt: skip
 SINGLE_COLUMNS = ("model", "model_id", "quality", "lo", "hi", "cost_usd_per_1k", "latency_s", "latency_basis",
                   "price_basis", "on_envelope", "n_scored", "n_failed")  # fmt: skip
+WAIT_COLUMNS = ("policy", "setting", "quality", "lo", "hi", "mean_s", "p95_s", "n_timed", "n_scored", "is_headline")
 ENVELOPE_COLUMNS = ("model", "cost_usd_per_1k", "quality")
 CATEGORY_COLUMNS = ("policy", "category", "quality", "n_scored", "difference", "lo", "hi")
 FAILURE_COLUMNS = ("policy", "setting", "prompt_id", "reason")
+SINGLE = "single:"
+"""What the name of a policy that is one model begins with."""
 
 
 class Interval(NamedTuple):
@@ -156,6 +159,9 @@ class ReplayResult:
     """Corners of the mixture (the concave envelope of the single models), by cost. Empty when costs are unknown."""
     per_category: pd.DataFrame
     """One row a (policy, category) at the headline setting; difference is to the best single model."""
+    waits: pd.DataFrame
+    """One row a single model, a policy at full quality and a setting of a dial by seconds: mean and 95th percentile of
+    the recorded latencies of its picks, test side. Empty where the recording has none."""
     summaries: Mapping[str, PolicySummary]
     failures: tuple[Failure, ...]
     """At the headline settings; other settings are counted in `points.n_failed`."""

@@ -20,6 +20,7 @@ from evals.results import (
     FAILURE_COLUMNS,
     POINT_COLUMNS,
     SINGLE_COLUMNS,
+    WAIT_COLUMNS,
     EqualCostGain,
     Failure,
     Interval,
@@ -38,12 +39,14 @@ _RUN_TABLES = {
     "eval_categories": CATEGORY_COLUMNS,
     "eval_failures": FAILURE_COLUMNS,
     "eval_results": CHOICE_COLUMNS,
+    "eval_waits": WAIT_COLUMNS,
 }
 """Table to the columns of the replay table that it keeps, beside run_id and position."""
 _ALL_TABLES = ("eval_runs", "eval_policies", *_RUN_TABLES)
 _TEXT_COLUMNS = {"policy", "setting", "prompt_id", "model", "model_id", "category", "reason", "latency_basis",
                  "price_basis"}  # fmt: skip
-_TYPES = {"n_scored": "INTEGER", "n_failed": "INTEGER", "is_headline": "BOOLEAN", "on_envelope": "BOOLEAN"}
+_TYPES = {"n_scored": "INTEGER", "n_failed": "INTEGER", "n_timed": "INTEGER", "is_headline": "BOOLEAN",
+          "on_envelope": "BOOLEAN"}  # fmt: skip
 _SUMMARY_FIGURES = ("setting", "quality", "cost_usd_per_1k", "latency_s", "aiq", "cost_to_match", "gap_closed",
                     "calibration_error", "router_arena", "p_value", "n_scored", "n_failed", "n_total", "fit_s",
                     "routing_us", "routing_batch_us")  # fmt: skip
@@ -69,17 +72,28 @@ def create_runs(cursor: Cursor) -> None:
 
 def create_run_tables(cursor: Cursor) -> None:
     """The tables of a run, with the columns of `ReplayResult`, and the routing time of each result's policy."""
-    for table, columns in _RUN_TABLES.items():
-        typed = ", ".join(
-            f"{name} {'VARCHAR' if name in _TEXT_COLUMNS else _TYPES.get(name, 'DOUBLE')}" for name in columns
-        )
-        extra = ", routing_us DOUBLE" if table == "eval_results" else ""
-        cursor.execute(f"CREATE TABLE {table} (run_id VARCHAR NOT NULL, position INTEGER, {typed}{extra})")
+    for table in _RUN_TABLES:
+        if table != "eval_waits":
+            _create_table(cursor, table)
+
+
+def create_waits(cursor: Cursor) -> None:
+    """The recorded latencies of a run."""
+    _create_table(cursor, "eval_waits")
+
+
+def _create_table(cursor: Cursor, table: str) -> None:
+    typed = ", ".join(
+        f"{name} {'VARCHAR' if name in _TEXT_COLUMNS else _TYPES.get(name, 'DOUBLE')}" for name in _RUN_TABLES[table]
+    )
+    extra = ", routing_us DOUBLE" if table == "eval_results" else ""
+    cursor.execute(f"CREATE TABLE {table} (run_id VARCHAR NOT NULL, position INTEGER, {typed}{extra})")
 
 
 MIGRATIONS = (
     Migration("evals.001_runs", create_runs),
     Migration("evals.002_run_tables", create_run_tables),
+    Migration("evals.003_waits", create_waits),
 )
 
 
@@ -166,6 +180,7 @@ def load_run(store: Store, run_id: str) -> ReplayResult:
         singles=frames["eval_singles"],
         envelope=frames["eval_envelope"],
         per_category=frames["eval_categories"],
+        waits=frames["eval_waits"],
         summaries={summary.policy: summary for summary in summaries},
         failures=tuple(
             Failure(**{str(name): _none(value) for name, value in row.items()}) for _, row in failures.iterrows()
@@ -221,6 +236,7 @@ def _result_tables(result: ReplayResult) -> dict[str, pd.DataFrame]:
         "eval_categories": result.per_category,
         "eval_failures": failures,
         "eval_results": results,
+        "eval_waits": result.waits,
     }
 
 

@@ -69,7 +69,7 @@ def may_import(path: str, module: str) -> bool:
     if is_in(module, "duckdb"):
         return path in ("omni/store.py", "evals/store.py", "omni/migrations.py")
     if is_in(module, "plotly"):
-        return in_ui or path == "evals/charts.py" or path.startswith("evals/charts/") or is_eval_ui
+        return in_ui or path.startswith("evals/charts/") or is_eval_ui
     if is_in(module, "evals"):
         return path.startswith("evals/") or path == "app.py"
     if is_in(module, "omni.ui"):

@@ -57,6 +57,8 @@ class FitData:
     """(n_fit, n_models), 0..1, NaN = missing."""
     costs_usd: np.ndarray | None
     """(n_fit, n_models), NaN = missing; None = no costs known, then only quality counts."""
+    latencies_s: np.ndarray | None
+    """(n_fit, n_models) seconds to the whole answer, NaN = missing; None = none recorded."""
     groups: np.ndarray
     """(n_fit,) int codes; rows of one group stay together in cross-validation."""
     facts: pd.DataFrame
@@ -85,6 +87,8 @@ class Prediction:
     cost_usd: np.ndarray | None
     penalty: np.ndarray | None = None
     """Quality taken off for weak evidence, 0 or more; None = no such rule."""
+    latency_s: np.ndarray | None = None
+    """Seconds to the whole answer; None = not predicted."""
 
 
 class Predictor(Protocol):
@@ -107,6 +111,9 @@ class Choices:
     settings: tuple[str, ...]
     picks: np.ndarray
     """(n_settings, n_test) column of the picked model, NO_PICK where none could be picked."""
+    timed_settings: tuple[str, ...] = ()
+    timed_picks: np.ndarray | None = None
+    """(n_timed_settings, n_test) the same where the dial weighs seconds, not USD; None = seconds are not predicted."""
     predicted: np.ndarray | None = None
     """(n_test, n_models) predicted quality."""
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -174,10 +181,13 @@ class LearnedPolicy:
         fitted = time.perf_counter()
         prediction = predictor.predict(test.prompts)
         picks = np.stack([pick(prediction, value) for value in dial])
+        timed_dial = build_timed_dial(fit) if prediction.latency_s is not None else np.zeros(0)
         batch_us = 1e6 * (time.perf_counter() - fitted) / max(1, len(test.prompts))
         return Choices(
             settings=dial_settings(dial),
             picks=picks,
+            timed_settings=dial_settings(timed_dial),
+            timed_picks=np.stack([pick_by_time(prediction, v) for v in timed_dial]) if len(timed_dial) else None,
             predicted=prediction.quality,
             params=dict(predictor.params),
             fit_s=fitted - started,
@@ -188,9 +198,18 @@ class LearnedPolicy:
 
 def pick(prediction: Prediction, quality_per_usd: float) -> np.ndarray:
     """(n,) the column of the greatest utility; the first of equals."""
+    return _pick(prediction, prediction.cost_usd, quality_per_usd)
+
+
+def pick_by_time(prediction: Prediction, quality_per_s: float) -> np.ndarray:
+    """(n,) the same where seconds are weighed instead of USD."""
+    return _pick(prediction, prediction.latency_s, quality_per_s)
+
+
+def _pick(prediction: Prediction, amount: np.ndarray | None, quality_per_unit: float) -> np.ndarray:
     utility = prediction.quality
-    if prediction.cost_usd is not None and quality_per_usd > 0:
-        utility = utility - quality_per_usd * prediction.cost_usd
+    if amount is not None and quality_per_unit > 0:
+        utility = utility - quality_per_unit * amount
     if prediction.penalty is not None:
         utility = utility - prediction.penalty
     return np.argmax(utility, axis=1)
@@ -213,6 +232,12 @@ def build_dial(fit: FitData) -> np.ndarray:
     if not scale > 0:
         return np.zeros(1)
     return np.concatenate([[0.0], np.geomspace(*DIAL_SPAN, N_DIAL - 1) / scale])
+
+
+def build_timed_dial(fit: FitData) -> np.ndarray:
+    """The same in quality per second, around 1 / mean latency of the pool; only 0 where none was recorded."""
+    scale = 0.0 if fit.latencies_s is None else float(np.nanmean(column_means(fit.latencies_s)))
+    return np.concatenate([[0.0], np.geomspace(*DIAL_SPAN, N_DIAL - 1) / scale]) if scale > 0 else np.zeros(1)
 
 
 def best_column(fit: FitData) -> int:

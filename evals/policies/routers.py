@@ -27,8 +27,13 @@ class PoolPredictor:
 
     def predict(self, prompts: Prompts) -> Prediction:
         """The pool's expectations."""
-        expected = self.pool.predict(prompts.features)
-        return Prediction(quality=expected.quality, cost_usd=expected.cost_usd if self.has_cost else None)
+        expected, head = self.pool.predict(prompts.features), self.pool.latency
+        seconds = expected.latency_s
+        return Prediction(
+            quality=expected.quality,
+            cost_usd=expected.cost_usd if self.has_cost else None,
+            latency_s=None if head is None or seconds is None else head.usable(seconds),
+        )
 
 
 def fit_omni(fit: FitData) -> PoolPredictor:
@@ -37,7 +42,13 @@ def fit_omni(fit: FitData) -> PoolPredictor:
     from omni.quality.pool import fit_pool  # here: with its learners it takes a second to import
 
     pool = fit_pool(
-        fit.prompts.features, fit.scores, costs, groups=fit.groups, categories=fit.prompts.categories, seed=fit.seed
+        fit.prompts.features,
+        fit.scores,
+        costs,
+        groups=fit.groups,
+        categories=fit.prompts.categories,
+        latencies_s=fit.latencies_s,
+        seed=fit.seed,
     )
     return PoolPredictor(pool, fit.costs_usd is not None, dict(pool.describe()))
 

@@ -60,7 +60,10 @@ CAPTION_COST = (
     "line is the mixture of fixed models; the blue dotted line is the best single model's cost. The oracle knows every "
     "score in advance: nobody can reach it."
 )
-CAPTION_LATENCY = "Each policy at full quality, beside the single models. Up and to the left is better."
+CAPTION_LATENCY = (
+    "Each policy at full quality, beside the single models. Up and to the left is better. Where the recording timed "
+    "its answers, a line is the router's dial from full quality to fast; where it did not, seconds are estimates."
+)
 CAPTION_CATEGORIES = (
     "Points above or below the best single model, per category, with the number of prompts. Bold: the 95 % interval "
     "excludes 0."
@@ -98,6 +101,8 @@ GLOSSARY = """
 - **Score**: mean over the scored test prompts at full quality, with its 95 % interval.
 - **Gain**: score minus the mixture's at the same mean cost, mean over budgets of 10 to 100 % of the best
   single model's.
+- **Seconds**: median over the picks, recorded or estimated. **Mean wait**, **95 % within**: of the picks that the
+  recording timed, with their number.
 - **Mean height**: mean height of the policy's cost-quality line from the cheapest to the best single model (AIQ).
 - **Cost to match**: cheapest setting not below the best single model, in % of its cost.
 - **Gap closed**: how far the policy gets from the best single model to the oracle.

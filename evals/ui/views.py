@@ -127,6 +127,7 @@ def figures(result: ReplayResult) -> pd.DataFrame:
                 "quality_hi": quality.hi if quality else None,
                 "cost_usd_per_1k": item.cost_usd_per_1k,
                 "latency_s": item.latency_s,
+                **_waits_of(result, name),
                 "equal_cost_gain": gain.mean,
                 "equal_cost_gain_lo": gain.lo,
                 "equal_cost_gain_hi": gain.hi,
@@ -163,6 +164,7 @@ def figures_view(result: ReplayResult) -> pd.DataFrame:
                 "95 %": _percents(item.intervals.get("quality")) or style.DASH,
                 "USD per 1,000": style.usd(item.cost_usd_per_1k),
                 "Seconds": style.seconds(item.latency_s),
+                **_waits_view(result, name),
                 "Gain, points": style.points(gain.mean),
                 "Gain, 95 %": style.points_range(gain.lo, gain.hi),
                 "Mean height": style.percent(item.aiq),
@@ -179,6 +181,26 @@ def figures_view(result: ReplayResult) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _waits_of(result: ReplayResult, policy: str) -> dict[str, float | None]:
+    """Recorded seconds at full quality; nothing for a recording that timed no answer."""
+    if result.waits.empty:
+        return {}
+    rows = result.waits[(result.waits["policy"] == policy) & result.waits["is_headline"].astype(bool)]
+    mean, p95, n_timed = (None, None, 0) if rows.empty else rows.iloc[0][["mean_s", "p95_s", "n_timed"]]
+    return {"latency_mean_s": mean, "latency_p95_s": p95, "n_timed": n_timed}
+
+
+def _waits_view(result: ReplayResult, policy: str) -> dict[str, str]:
+    waits = _waits_of(result, policy)
+    if not waits:
+        return {}
+    return {
+        "Mean wait": style.seconds(waits["latency_mean_s"]),
+        "95 % within": style.seconds(waits["latency_p95_s"]),
+        "Timed": f"{waits['n_timed']:,}",
+    }
 
 
 def singles_view(result: ReplayResult) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from evals import chart_pieces as pieces
 from evals import chart_style as style
+from evals.charts.waits import waits_figure
 from evals.metrics import BUDGET_PERCENTS
 from evals.results import PolicySummary, ReplayResult
 
@@ -56,7 +57,9 @@ def quality_cost_figure(result: ReplayResult, *, log_cost: bool = True) -> go.Fi
 
 
 def quality_latency_figure(result: ReplayResult) -> go.Figure:
-    """Mean score against the median seconds to the whole answer; where those come from is named on the axis."""
+    """Mean score against seconds to the whole answer: recorded ones, else estimates; the axis says which."""
+    if not result.waits.empty:
+        return waits_figure(result.waits)
     if result.latency_basis is None or result.singles["latency_s"].notna().sum() == 0:
         return empty_figure("No latency is known for this recording: none was recorded, and no speed is published.")
     figure = go.Figure()
