@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from omni.errors import InputError
+from omni.figures import format_quality, format_seconds, format_usd
 from omni.gateway import Answer, AnswerStatus, Question, watch_together
 from omni.sessions import Session
 from omni.types import Conversation, Preferences
@@ -17,7 +18,6 @@ from omni.ui.answering import to_given
 from omni.ui.asking import Asked, ask, find_guard_objection, hold_place, to_asked
 from omni.ui.boundary import bind
 from omni.ui.door import Caller
-from omni.ui.figures import format_quality, format_seconds, format_usd
 from omni.ui.foot import note_html
 from omni.ui.judging import keep_verdict
 from omni.ui.receipts import format_cost, format_tokens

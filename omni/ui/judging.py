@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import gradio as gr
 
 from omni.errors import StoreError
+from omni.figures import short_name
 from omni.ui import text
 from omni.ui.door import Caller
-from omni.ui.figures import short_name
 from omni.ui.foot import note_html
 from omni.ui.history import ChatMessage, answer_id_at
 from omni.ui.services import Services

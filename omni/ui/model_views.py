@@ -8,9 +8,9 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
+from omni.figures import DASH, format_count, format_seconds, format_size, format_usd, format_window
 from omni.types import BenchmarkScore, ModelCard
 from omni.ui import text
-from omni.ui.figures import DASH, format_count, format_seconds, format_size, format_usd, format_window
 
 MAX_ROWS_OF_CARD = 40
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from omni.figures import short_name
 from omni.types import Decision
 from omni.ui import text
-from omni.ui.figures import short_name
 from omni.ui.views import PART_ORDER
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from html import escape
 
+from omni.figures import DASH, format_count, format_seconds, format_usd
 from omni.gateway import ActualCost, Answer, AnswerStatus
 from omni.types import Candidate
 from omni.ui import text
-from omni.ui.figures import DASH, format_count, format_seconds, format_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

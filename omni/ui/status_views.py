@@ -5,11 +5,11 @@ from html import escape
 
 import pandas as pd
 
+from omni.figures import DASH, format_count, format_seconds
 from omni.gateway import BreakerState, ErrorKind
 from omni.gateway.snapshots import Health
 from omni.gateway.status import GatewayStatus, ListingState, ProviderStatus
 from omni.ui import text
-from omni.ui.figures import DASH, format_count, format_seconds
 
 MODEL_COLUMNS = (
     "Model",

@@ -1,6 +1,6 @@
 """Every sentence a visitor reads that does not come from a decision, a model card or a server."""
 
-from omni.explain import REASON_WORDS, TASK_WORDS
+from omni.explain import LANGUAGE_WORDS, PART_WORDS, REASON_WORDS, TASK_WORDS
 from omni.gateway import BreakerState, ErrorKind
 from omni.types import Preset, Safety
 
@@ -275,21 +275,5 @@ SAFETY: dict[Safety, str] = {
     Safety.HARMFUL: "may cause harm",
     Safety.FORBIDDEN: "asks for the gravest harm",
 }
-PARTS = {
-    "quality": "quality",
-    "cost": "cost",
-    "latency": "time",
-    "evidence": "doubt",
-    "availability": "failures",
-    "switch": "switch",
-    "policy": "safety",
-    "place": "limit of votes",
-}
-LANGUAGES = {
-    "ar": "Arabic", "bn": "Bengali", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English",
-    "es": "Spanish", "fa": "Persian", "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi",
-    "hu": "Hungarian", "id": "Indonesian", "it": "Italian", "ja": "Japanese", "ko": "Korean", "nl": "Dutch",
-    "no": "Norwegian", "pl": "Polish", "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "sv": "Swedish",
-    "ta": "Tamil", "th": "Thai", "tr": "Turkish", "uk": "Ukrainian", "ur": "Urdu", "vi": "Vietnamese",
-    "zh": "Chinese", "und": "language not determined",
-}  # fmt: skip
+PARTS = PART_WORDS
+LANGUAGES = LANGUAGE_WORDS | {"und": "language not determined"}

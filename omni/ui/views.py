@@ -7,10 +7,10 @@ from html import escape
 import numpy as np
 import pandas as pd
 
+from omni.figures import DASH, format_count, format_quality, format_seconds, format_usd, short_name
 from omni.references import ReferenceChoice
 from omni.types import Decision, Exclusion, Explanation, PromptProfile, Reason
 from omni.ui import text
-from omni.ui.figures import DASH, format_count, format_quality, format_seconds, format_usd, short_name
 
 MAX_NAMES_SHOWN = 60
 MIN_SHARE_SHOWN = 0.05

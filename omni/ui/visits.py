@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from omni.figures import DASH, format_usd
 from omni.gateway import Answer, AnswerStatus
 from omni.sessions import Session, Verdict, after_answer, after_verdict
 from omni.types import Conversation, Task
-from omni.ui.figures import DASH, format_usd
 
 MAX_GIVEN = 200
 """Answers that can still be judged."""

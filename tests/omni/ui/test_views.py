@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from omni.figures import format_seconds, format_size, format_usd, format_window
 from omni.types import AppliedRule, Exclusion, Reason, Safety
 from omni.ui import text
-from omni.ui.figures import format_seconds, format_size, format_usd, format_window
 from omni.ui.pictures import contributions_figure, given_up, legend_html
 from omni.ui.views import (
     PART_ORDER,

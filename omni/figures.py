@@ -1,4 +1,4 @@
-"""Numbers as a visitor reads them. Unknown is a dash."""
+"""Numbers as a reader wants them. Unknown is a dash."""
 
 DASH = "—"
 
@@ -17,10 +17,15 @@ def format_usd(usd: float | None) -> str:
     return f"${usd:.{decimals}f}"
 
 
+def format_percent(share: float | None) -> str:
+    """A share of 0..1: 7 %, 94 %."""
+    return DASH if share is None else f"{100 * share:.0f} %"
+
+
 def format_quality(quality: float, se: float, *, small: bool = False) -> str:
-    """Expected share of good answers with its standard error; `small` sets the error in small type."""
-    error = f"± {se:.0%}" if se >= 0.01 else f"± {se:.1%}"
-    return f"{quality:.0%} <small>{error}</small>" if small else f"{quality:.0%} {error}"
+    """Expected share of good answers with its standard error, in percent; `small` sets the error in small type."""
+    error = f"± {100 * se:.0f}" if se >= 0.01 else f"± {100 * se:.1f}"
+    return f"{format_percent(quality)} <small>{error}</small>" if small else f"{format_percent(quality)} {error}"
 
 
 def format_seconds(seconds: float | None) -> str:
