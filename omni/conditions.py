@@ -5,6 +5,14 @@ from dataclasses import dataclass, field
 
 from omni.types import Task
 
+TRUSTED_ANSWERS = 2.0
+"""A model counts as well until seen otherwise; what was seen outweighs that from this many answers on."""
+ATTENTION_S = 10.0
+"""How long a person waits for a first sign before turning to something else.
+
+Source: Nielsen, Usability Engineering (1993), ch. 5: ten seconds keep a user's attention.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelHealth:
@@ -20,7 +28,25 @@ class ModelHealth:
     """How many recent answers the figures stand for; falls with time, so that the published figures rule again."""
     speed_weight: float | None = None
     """The same for the two speeds, which failures say nothing of; None = as `weight`."""
+    failed_after_s: float | None = None
+    """Recent average of the time that a request without an answer took."""
     in_flight: int = 0
+
+    @property
+    def answered(self) -> float:
+        """Chance of an answer, 0..1: what was seen, trusted by its weight."""
+        return 1.0 if self.availability is None else _trusted(self.availability, self.weight)
+
+    @property
+    def awaited(self) -> float:
+        """Chance that somebody still waits when the first piece comes, 0..1; with twice the wait, half as many do.
+
+        The share is an assumption. It falls beyond `ATTENTION_S` only: whatever else time costs is latency's.
+        """
+        if self.first_token_s is None or self.first_token_s <= ATTENTION_S:
+            return 1.0
+        weight = self.weight if self.speed_weight is None else self.speed_weight
+        return _trusted(ATTENTION_S / self.first_token_s, weight)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +76,7 @@ class Conditions:
 
 
 NOTHING_KNOWN = Conditions()
+
+
+def _trusted(share: float, weight: float) -> float:
+    return (weight * share + TRUSTED_ANSWERS) / (weight + TRUSTED_ANSWERS)

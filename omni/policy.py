@@ -21,8 +21,6 @@ UNCENSORED_NAMES = ("dolphin", "uncensored", "abliterated", "euryale", "magnum",
 
 PERMISSIVENESS = "speechmap"
 """A benchmark under "safety" that rewards answering; it says nothing of harm."""
-TRUSTED_ANSWERS = 2.0
-"""A model counts as always available until seen otherwise; what was seen outweighs that from this many answers on."""
 
 PRESETS: Mapping[Preset, Weights] = {
     "balanced": Weights(quality_per_usd=20.0, quality_per_s=0.002, z=0.25, z_dearer=0.5),
@@ -137,13 +135,11 @@ def utilities(
 
 
 def availability(health: Mapping[str, ModelHealth], row: Mapping[str, int]) -> np.ndarray:
-    """(n_models,) chance of an answer: 1 for models never asked, else what was seen, trusted by its weight."""
+    """(n_models,) chance of an answer that somebody still waits for; 1 for models never asked."""
     chance = np.ones(len(row))
     for model_id, seen in health.items():
-        if seen.availability is not None and model_id in row:
-            chance[row[model_id]] = (seen.weight * seen.availability + TRUSTED_ANSWERS) / (
-                seen.weight + TRUSTED_ANSWERS
-            )
+        if model_id in row:
+            chance[row[model_id]] = seen.answered * seen.awaited
     return chance
 
 

@@ -80,6 +80,7 @@ class Gauges:
     success: Gauge = field(default_factory=lambda: Gauge(is_share=True))
     first_token_s: Gauge = field(default_factory=Gauge)
     tokens_per_s: Gauge = field(default_factory=Gauge)
+    failed_after_s: Gauge = field(default_factory=Gauge)
 
     def learn(self, now: float, *, success: float, tokens_per_s: float | None = None) -> None:
         """Adds the end of one call; None is left out. Its first piece is learned when it comes."""

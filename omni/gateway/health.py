@@ -148,6 +148,7 @@ class HealthBoard:
                     record.last_error = sentence
                     if kind in LOWERS_SUCCESS:
                         record.gauges.learn(now, success=0.0)
+                        record.gauges.failed_after_s.learn(now - call.started_s, now)
                 if kind is ErrorKind.ACCOUNT:
                     provider.account_error, provider.account_until_s = sentence, now + ACCOUNT_S
                 elif kind is ErrorKind.RATE_LIMITED and retry_after_s is not None:
@@ -300,6 +301,7 @@ class HealthBoard:
             speed_weight=0.0 if gauges is None else gauges.first_token_s.weight(now),
             first_token_s=None if gauges is None else gauges.first_token_s.mean(now),
             tokens_per_s=None if gauges is None else gauges.tokens_per_s.mean(now),
+            failed_after_s=None if gauges is None else gauges.failed_after_s.mean(now),
             in_flight=0 if model is None else model.in_flight,
         )
 

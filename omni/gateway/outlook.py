@@ -220,5 +220,6 @@ def _to_health(sight: Sight) -> ModelHealth | None:
         tokens_per_s=sight.tokens_per_s,
         weight=sight.weight,
         speed_weight=sight.speed_weight,
+        failed_after_s=sight.failed_after_s,
         in_flight=sight.in_flight,
     )

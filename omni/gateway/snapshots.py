@@ -97,6 +97,8 @@ class Sight(NamedTuple):
     """How many fresh first pieces the two speeds are worth."""
     first_token_s: float | None
     tokens_per_s: float | None
+    failed_after_s: float | None
+    """Seconds that requests without an answer took."""
     in_flight: int
 
 
@@ -109,6 +111,7 @@ UNSEEN = Sight(
     speed_weight=0.0,
     first_token_s=None,
     tokens_per_s=None,
+    failed_after_s=None,
     in_flight=0,
 )
 

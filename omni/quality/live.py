@@ -130,6 +130,8 @@ class LiveQuality:
                 # seconds per token add up, tokens per second do not
                 speed[row] = 1 / _blend(1 / speed[row], 1 / seen.tokens_per_s, weight)
             first_token_s[row] *= 1 + seen.in_flight / CROWD
+            if seen.failed_after_s is not None:
+                first_token_s[row] += (1 - seen.answered) * seen.failed_after_s
             if weight > TRUSTED_SPEEDS:
                 basis[row] = LATENCY_BASES.index("recorded")
         return first_token_s, speed, basis

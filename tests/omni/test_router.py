@@ -115,6 +115,19 @@ def test_what_was_seen_moves_the_choice(router: Router):
     assert candidate.latency_s > 50
 
 
+def test_failures_cost_the_time_they_take(router: Router):
+    """A model of which every second request fails after 20 s takes ten seconds longer than one that fails at once."""
+    first = router.route(PROMPT).chosen.model_id
+    seconds = []
+    for failed_after_s in (0.0, 20.0):
+        fails = ModelHealth(
+            availability=0.5, first_token_s=1.0, tokens_per_s=50.0, weight=1e9, failed_after_s=failed_after_s
+        )
+        decision = router.route(PROMPT, conditions=Conditions(health={first: fails}))
+        seconds.append(decision.candidates[decision.scores.model_ids.index(first)].latency_s)
+    assert seconds[1] - seconds[0] == pytest.approx(10.0)
+
+
 def test_a_conversation_stays_until_the_gain_pays(router: Router):
     """The model of the conversation is left for a large gain only; the part is said for every other model."""
     plain = router.route(PROMPT)

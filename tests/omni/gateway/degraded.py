@@ -45,6 +45,7 @@ class Behaviour:
     tokens_per_s: float = 80.0
     error_rate: float = 0.0
     """Share of requests that fail, 0..1."""
+    failed_after_s: float = 0.1
 
 
 @dataclass(slots=True)
@@ -62,7 +63,7 @@ class SimulatedServer:
     async def stream(self, served_name: str, _: Question, __: str | None = None) -> AsyncGenerator[Chunk]:
         behaviour = self.behaviours.get(served_name, Behaviour())
         if self.chance.random() < behaviour.error_rate:
-            self.clock.now += 0.1
+            self.clock.now += behaviour.failed_after_s
             raise ServerFailure("one had an internal error.", ErrorKind.SERVER)
         self.clock.now += behaviour.first_token_s
         yield Chunk(text="An answer")

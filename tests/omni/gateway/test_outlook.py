@@ -79,6 +79,16 @@ def test_figures_are_those_of_the_provider_asked_first(clock: Clock) -> None:
     assert "b" not in gateway.conditions().health
 
 
+def test_the_time_that_failures_took_is_told(clock: Clock) -> None:
+    """A decision counts it as part of the wait."""
+    gateway = a_gateway(clock, a_server(clock, "one"))
+    call = gateway.health.begin(at("one"))
+    assert call is not None
+    clock.now += 12.0
+    gateway.health.fail(call, ErrorKind.TIMEOUT, "one was silent.")
+    assert gateway.conditions().health["a"].failed_after_s == pytest.approx(12.0)
+
+
 def test_an_error_lowers_availability_alone(clock: Clock) -> None:
     """The times stay what they were."""
     gateway = a_gateway(clock, a_server(clock, "one"))
