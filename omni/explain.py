@@ -220,7 +220,7 @@ def _state(decision: Decision) -> list[str]:
         )
     lost = chosen.parts.get("availability", 0.0)
     if lost < -0.005:
-        said.append(f"It failed to answer lately, which costs it {-100 * lost:.1f} points.")
+        said.append(f"It failed to answer or kept people waiting lately, which costs it {-100 * lost:.1f} points.")
     voted = chosen.quality_parts.get("feedback", 0.0)
     gained = 100 * (chosen.quality - 1 / (1 + math.exp(voted - chosen.quality_logit)))
     if abs(gained) >= _LEAST_POINTS:
