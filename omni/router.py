@@ -15,6 +15,7 @@ from omni.learning.places import hold_places
 from omni.memory import remember_last
 from omni.policy import PRESETS, availability, candidate_facts, exclude, utilities
 from omni.quality.abilities import TASKS, AbilityTable
+from omni.quality.ability_file import shipped_abilities
 from omni.quality.live import Estimate, LiveQuality, gain_se
 from omni.reading import Reader, load_reader
 from omni.rules import NO_RULES, RuleBook, Ruling, load_rules
@@ -230,7 +231,8 @@ def load_router(policy_path: Path | None = None) -> Router:
         policy_path: the operator's own rules, which come after the shipped ones.
     """
     own = [] if policy_path is None else [policy_path]
-    return Router(load_catalog(), load_reader(), load_rules(DATA_DIR / "policy.yml", *own))
+    catalog, rules = load_catalog(), load_rules(DATA_DIR / "policy.yml", *own)
+    return Router(catalog, load_reader(), rules, abilities=shipped_abilities(catalog.version))
 
 
 def typical_profile() -> PromptProfile:

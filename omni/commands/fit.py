@@ -1,17 +1,24 @@
 """python -m omni fit: rebuilds the trained parameters from the label set and the shipped recordings."""
 
 import argparse
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 from safetensors.numpy import load_file
 from threadpoolctl import threadpool_limits
 
+from omni.catalog import load_catalog
 from omni.config import DATA_DIR
 from omni.errors import OmniError, RecordingError
-from omni.quality.transfer import TRANSFER_FILE, Transfer, build_transfer, load_transfer, save_transfer
+from omni.quality.abilities import build_abilities
+from omni.quality.ability_file import ABILITY_FILE, fingerprint_of, save_abilities, shipped_abilities
+from omni.quality.kinship import complete_abilities
+from omni.quality.transfer import TRANSFER_FILE, build_transfer, load_transfer, save_transfer
 from omni.reading import FeatureMaker, load_feature_maker
 from omni.reading.cues import load_cues
 from omni.reading.fitting import (
@@ -24,7 +31,7 @@ from omni.reading.fitting import (
     load_labels,
     load_levels,
 )
-from omni.reading.heads import Heads, load_heads, save_heads
+from omni.reading.heads import load_heads, save_heads
 from omni.reading.reader import CUE_FILE, HEAD_FILE
 from omni.recording import Recording, load_recording
 
@@ -40,6 +47,12 @@ _MIN_PROMPTS = 50
 _MIN_MODELS = 3
 _TOLERANCE = 0.02
 """Difference between two fits of the same data on different processors that changes no share visibly."""
+
+
+class _Fitted(NamedTuple):
+    fingerprint: str
+    save: Callable[[Path], None]
+    """Writes to a path."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -69,15 +82,21 @@ def run(args: argparse.Namespace) -> int:
     heads = build_heads(features, cues, labels, fit_levels(rows, tasks, levels, difficulty.weights))
     names = ", ".join(recording.name for recording in recordings)
     heads = replace(heads, trained_on=f"{len(labels):,} prompts written for this project, and the recordings {names}")
+    catalog = load_catalog()
     # sums of another number of threads differ in their last bits
     with threadpool_limits(limits=1):
         transfer = build_transfer(recordings, rows, tasks, features.n_embedding)
+        abilities = complete_abilities(catalog.models, build_abilities(catalog.models), transfer)
+    fitted = {
+        HEAD_FILE: _Fitted(heads.fingerprint, partial(save_heads, heads)),
+        TRANSFER_FILE: _Fitted(transfer.fingerprint, partial(save_transfer, transfer)),
+        ABILITY_FILE: _Fitted(fingerprint_of(abilities), partial(save_abilities, abilities, catalog.version)),
+    }
     if args.check:
-        return _check(heads, transfer)
-    save_heads(heads, DATA_DIR / HEAD_FILE)
-    save_transfer(transfer, DATA_DIR / TRANSFER_FILE)
-    print(f"fingerprint {heads.fingerprint}, written to {HEAD_FILE}")
-    print(f"fingerprint {transfer.fingerprint}, written to {TRANSFER_FILE}")
+        return _check(fitted, catalog.version)
+    for name, one in fitted.items():
+        one.save(DATA_DIR / name)
+        print(f"fingerprint {one.fingerprint}, written to {name}")
     return 0
 
 
@@ -104,21 +123,23 @@ def load_recordings(folder: Path, features: FeatureMaker) -> list[Recording]:
     return usable
 
 
-def _check(heads: Heads, transfer: Transfer) -> int:
+def _check(fitted: Mapping[str, _Fitted], catalog_version: str) -> int:
     """Fitted against shipped. Another processor rounds differently, so figures are compared and not only hashes."""
-    with TemporaryDirectory() as folder:
-        fitted = {HEAD_FILE: Path(folder) / "heads", TRANSFER_FILE: Path(folder) / "transfer"}
-        save_heads(heads, fitted[HEAD_FILE])
-        save_transfer(transfer, fitted[TRANSFER_FILE])
-        differences = {name: largest_difference(path, DATA_DIR / name) for name, path in fitted.items()}
+    abilities = shipped_abilities(catalog_version)
     shipped = {
-        HEAD_FILE: (heads.fingerprint, load_heads(DATA_DIR / HEAD_FILE).fingerprint),
-        TRANSFER_FILE: (transfer.fingerprint, load_transfer(DATA_DIR / TRANSFER_FILE).fingerprint),
+        HEAD_FILE: load_heads(DATA_DIR / HEAD_FILE).fingerprint,
+        TRANSFER_FILE: load_transfer(DATA_DIR / TRANSFER_FILE).fingerprint,
+        ABILITY_FILE: "of another catalog" if abilities is None else fingerprint_of(abilities),
     }
-    for name, difference in differences.items():
-        fitted_as, shipped_as = shipped[name]
-        print(f"{name}: fitted {fitted_as}, shipped {shipped_as}, largest difference {difference:.2g}")
-    return 0 if max(differences.values()) <= _TOLERANCE else 1
+    worst = 0.0 if abilities is not None else float("inf")
+    with TemporaryDirectory() as folder:
+        for name, one in fitted.items():
+            path = Path(folder) / Path(name).name
+            one.save(path)
+            difference = largest_difference(path, DATA_DIR / name)
+            worst = max(worst, difference)
+            print(f"{name}: fitted {one.fingerprint}, shipped {shipped[name]}, largest difference {difference:.2g}")
+    return 0 if worst <= _TOLERANCE else 1
 
 
 def largest_difference(path: Path, other: Path) -> float:

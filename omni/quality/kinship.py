@@ -13,7 +13,7 @@ from omni.quality.abilities import TASKS, AbilityTable
 from omni.quality.boards import board_observations
 from omni.quality.kriging import ABILITY, Observed, krige
 from omni.quality.lineage import describe_models
-from omni.quality.transfer import shipped_transfer
+from omni.quality.transfer import Transfer, shipped_transfer
 from omni.quality.unlabelled import MIN_SCORES, benchmark_observations, recording_observations
 from omni.types import ModelCard, Task
 
@@ -36,8 +36,13 @@ SKILLS_OF: Mapping[Task, tuple[int, ...]] = {
 """Skills that speak for a task. The tasks left out were foretold no better than by the factor model, or worse."""
 
 
-def complete_abilities(cards: Sequence[ModelCard], table: AbilityTable) -> AbilityTable:
-    """The table with dated models of few scores moved towards their kin; `cards` follow its rows."""
+def complete_abilities(
+    cards: Sequence[ModelCard], table: AbilityTable, transfer: Transfer | None = None
+) -> AbilityTable:
+    """The table with dated models of few scores moved towards their kin; `cards` follow its rows.
+
+    `transfer` holds what recordings say of models; None = the shipped one.
+    """
     # Without a date a model would count as one of 2024.
     dated = np.array([card.release_date is not None for card in cards], dtype=bool)
     few = np.flatnonzero((table.n_scores < MIN_SCORES) & dated)
@@ -46,7 +51,9 @@ def complete_abilities(cards: Sequence[ModelCard], table: AbilityTable) -> Abili
         return table
     # Every so many of the others will do to tie the scales.
     tied = many[:: len(many) // ENOUGH_MODELS]
-    kin = SLOPE * _by_kinship([cards[row] for row in (*few, *tied)], _observed(cards, table))
+    kin = SLOPE * _by_kinship(
+        [cards[row] for row in (*few, *tied)], _observed(cards, table, transfer or shipped_transfer())
+    )
     task, error = table.task.copy(), table.task_se.copy()
     for column, name in enumerate(TASKS):
         if name in SKILLS_OF:
@@ -59,10 +66,10 @@ def complete_abilities(cards: Sequence[ModelCard], table: AbilityTable) -> Abili
     return replace(table, general=general, task=task, task_se=error)
 
 
-def _observed(cards: Sequence[ModelCard], table: AbilityTable) -> list[Observed]:
+def _observed(cards: Sequence[ModelCard], table: AbilityTable, transfer: Transfer) -> list[Observed]:
     """Benchmarks of the catalog, and its models' rows in recordings and on older boards."""
     known = {card.model_id: card for card in cards}
-    recordings, _ = recording_observations(shipped_transfer(), known)
+    recordings, _ = recording_observations(transfer, known)
     older = [_among(block, known) for block in (*recordings, *board_observations(known))]
     return [*benchmark_observations(cards, table), *(block for block in older if len(block.models) > 1)]
 
