@@ -6,13 +6,14 @@ By hand: python -m tests.omni.gateway.degraded
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from omni.conditions import ModelHealth
 from omni.errors import ProviderError
 from omni.gateway import Answer, AnswerStatus, Chunk, ErrorKind, Gateway, Provider, Question, Usage
 from omni.gateway.failures import ServerFailure
 from omni.router import Router, load_router
-from omni.types import Conversation, Preferences, Preset
+from omni.types import Candidates, Conversation, Preferences, Preset
 
 POOL = ("Qwen/Qwen3-235B-A22B-Instruct-2507", "deepseek-ai/DeepSeek-V3.2", "zai-org/GLM-4.6", "openai/gpt-oss-120b")
 PROMPTS = (
@@ -85,22 +86,32 @@ class World:
         self._router = router
         self._preferences = Preferences(preset=preset)
         self._every_s = every_s
-        self._n_asked = 0
+        self.n_asked = 0
 
     def ask(self) -> str:
         """The model that the router chose for one more request, whose answer is then asked for."""
-        conversation = Conversation.from_prompt(PROMPTS[self._n_asked % len(PROMPTS)])
+        conversation = Conversation.from_prompt(PROMPTS[self.n_asked % len(PROMPTS)])
         decision = self._router.route(conversation, self._preferences, conditions=self.gateway.conditions())
         answer = asyncio.run(self._last(decision.scores.model_ids, Question(conversation=conversation)))
         if answer.status is not AnswerStatus.DONE:
             raise ProviderError(f"not answered: {answer.error}")
-        self._n_asked += 1
+        self.n_asked += 1
         self.clock.now += self._every_s
         return decision.chosen.model_id
 
-    def share(self, model_id: str, n_requests: int) -> float:
-        """The model's share of the next requests, 0..1."""
-        return sum(self.ask() == model_id for _ in range(n_requests)) / n_requests
+    def informed(self, prompt: str, model_id: str, bad: Behaviour) -> Candidates:
+        """The ranking by a router that knows the bad figures exactly."""
+        known = ModelHealth(
+            availability=1 - bad.error_rate,
+            first_token_s=bad.first_token_s,
+            tokens_per_s=bad.tokens_per_s,
+            failed_after_s=bad.failed_after_s,
+            weight=1e9,
+        )
+        seen = self.gateway.conditions()
+        conditions = replace(seen, served=frozenset(POOL), health={**seen.health, model_id: known})
+        asked = Conversation.from_prompt(prompt)
+        return self._router.route(asked, self._preferences, conditions=conditions).candidates
 
     async def _last(self, model_ids: Sequence[str], question: Question) -> Answer:
         return [answer async for answer in self.gateway.answer(model_ids, question)][-1]
@@ -113,6 +124,10 @@ class Course:
     before: float
     after_50: float
     """Of the 50 requests after the first 50."""
+    informed: float
+    """What a router would leave it that knew the bad figures exactly: more than 0 where it is still worth it."""
+    regret: float
+    """Utility per request that such a router would gain over these 50 requests, in points (hundredths of quality)."""
     n_until_left: int
     """Requests until fewer than a tenth of the last eight went there."""
     back_after_s: float | None
@@ -127,7 +142,10 @@ def run_course(world: World, bad: Behaviour) -> tuple[str, Course]:
     world.server.behaviours[favourite] = bad
     during = [world.ask() for _ in range(50)]
     windows = (n for n in range(8, 51) if during[n - 8 : n].count(favourite) == 0)
-    after_50 = world.share(favourite, 50)
+    later, ranked = [], []
+    for _ in range(50):
+        ranked.append(world.informed(PROMPTS[world.n_asked % len(PROMPTS)], favourite, bad))
+        later.append(world.ask())
     del world.server.behaviours[favourite]
     well_s = world.clock.now
     newest: list[str] = []
@@ -136,7 +154,29 @@ def run_course(world: World, bad: Behaviour) -> tuple[str, Course]:
         if len(newest) == 8 and newest.count(favourite) / 8 >= 0.9 * before:
             break
     back = world.clock.now - well_s if world.clock.now - well_s < 7200 else None
-    return favourite, Course(before=before, after_50=after_50, n_until_left=next(windows, 50) - 8, back_after_s=back)
+    lost = [places[0].utility - _utility(places, chosen) for places, chosen in zip(ranked, later, strict=True)]
+    course = Course(
+        before=before,
+        after_50=later.count(favourite) / 50,
+        informed=sum(places[0].model_id == favourite for places in ranked) / 50,
+        regret=100 * sum(lost) / 50,
+        n_until_left=next(windows, 50) - 8,
+        back_after_s=back,
+    )
+    return favourite, course
+
+
+def to_text(course: Course) -> str:
+    """The course in one line."""
+    back = "never" if course.back_after_s is None else f"{course.back_after_s:.0f} s"
+    return (
+        f"share {course.before:.2f} -> {course.after_50:.2f}, informed {course.informed:.2f}, "
+        f"regret {course.regret:.2f} points, back after {back}"
+    )
+
+
+def _utility(places: Candidates, model_id: str) -> float:
+    return next((candidate.utility for candidate in places if candidate.model_id == model_id), 0.0)
 
 
 def main() -> None:
@@ -146,6 +186,7 @@ def main() -> None:
         "all fail": Behaviour(error_rate=1.0),
         "half fail": Behaviour(error_rate=0.5),
         "a fifth fails": Behaviour(error_rate=0.2),
+        "a fifth fails after 10 s": Behaviour(error_rate=0.2, failed_after_s=10.0),
         "first piece after 20 s": Behaviour(first_token_s=20.0),
         "5 tokens/s": Behaviour(tokens_per_s=5.0),
     }
@@ -153,7 +194,7 @@ def main() -> None:
     for preset in presets:
         for name, bad in troubles.items():
             favourite, course = run_course(World(router, preset=preset), bad)
-            print(f"{preset:9} {name:24} {favourite:36} {course}", flush=True)
+            print(f"{preset:9} {name:24} {favourite:36} {to_text(course)}", flush=True)
 
 
 if __name__ == "__main__":

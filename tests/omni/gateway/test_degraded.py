@@ -25,3 +25,11 @@ def test_a_bad_model_loses_its_share_and_gets_it_back(router: Router, preset: Pr
     assert course.after_50 <= 0.1 * course.before
     assert course.back_after_s is not None
     assert course.back_after_s < 1200
+
+
+@pytest.mark.parametrize("preset", ["balanced", "fast"])
+def test_what_a_model_in_part_bad_keeps_costs_little(router: Router, preset: Preset) -> None:
+    """A fifth of its requests fail after 10 s: a router that knew would do better by less than a point a request."""
+    _, course = run_course(World(router, preset=preset), Behaviour(error_rate=0.2, failed_after_s=10.0))
+    assert course.after_50 < course.before
+    assert course.regret < 1.0
