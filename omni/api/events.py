@@ -83,10 +83,15 @@ def to_json(payload: bytes) -> object:
         return json.loads(payload)  # takes half of a surrogate pair, too
 
 
-def sse(data: object) -> bytes:
-    """One server-sent event."""
+def dump_json(data: object) -> bytes:
+    """The data as JSON, in UTF-8."""
     try:
-        return b"data: " + orjson.dumps(data) + b"\n\n"
+        return orjson.dumps(data)
     except TypeError:
         # ASCII: half a surrogate pair from an upstream must not break the encoding
-        return b"data: " + json.dumps(data, separators=(",", ":")).encode() + b"\n\n"
+        return json.dumps(data, separators=(",", ":")).encode()
+
+
+def sse(data: object) -> bytes:
+    """One server-sent event."""
+    return b"data: " + dump_json(data) + b"\n\n"

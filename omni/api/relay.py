@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from omni.api.errors import Failure
 from omni.api.events import Event
-from omni.api.upstream import Reply, Upstreams
+from omni.api.reply import Reply
+from omni.api.upstream import Upstreams
 from omni.errors import ProviderError
 from omni.gateway import Attempt, Gateway, HealthBoard, Hedge, Target, Timeouts, race
 from omni.gateway.begin import Start

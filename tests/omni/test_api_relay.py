@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from omni.api.relay import AllFailed, Ask, Opening, Relay
-from omni.gateway import Hedge, Provider, build_gateway
+from omni.gateway import Hedge, Provider, Timeouts, build_gateway
 from tests.omni.api_server import HELLO, SERVED, run_chunks
 from tests.upstream import DEFAULT_TEXT, Step, Upstream
 
@@ -113,3 +113,22 @@ def test_a_connection_that_ends_with_an_open_choice_is_a_break(ends, is_whole):
             return set()
 
         assert asyncio.run(kinds()) == (set() if is_whole else {"broken"})
+
+
+@pytest.mark.parametrize("step", [Step(hold="for ever"), Step(hold_first="for ever")])
+def test_silence_is_a_time_out(upstream, step):
+    """Before the first piece and in the middle; the connection is closed, and somebody else answers."""
+    upstream.models = SERVED
+    upstream.script("*", step)
+
+    async def kinds() -> list[str]:
+        gateway = build_gateway([Provider(name="one", base_url=upstream.base_url)], SERVED)
+        await gateway.board.refresh()
+        relay = Relay(gateway, timeouts=Timeouts(first_piece_s=0.05, silence_s=0.05))
+        ask = Ask(targets=gateway.targets(SERVED), body={"messages": HELLO})
+        opening, _ = await relay.collect(relay.search(ask))
+        await relay.close()
+        return [failure.attempt.kind.value for failure in opening.failures]
+
+    assert asyncio.run(kinds()) == ["timeout"]
+    assert upstream.disconnected.wait(5.0)
