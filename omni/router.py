@@ -1,7 +1,7 @@
 """From a conversation to a decision: read, estimate, filter, choose."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, reduce
 from pathlib import Path
 
@@ -189,22 +189,33 @@ class Router:
             orders = np.negative(utility, out=utility).argsort(axis=1, kind="stable")
         else:
             orders, parts["place"] = hold_places(utility, estimate.quality - estimate.quality_unvoted)
-        figures = (estimate.quality_se, estimate.cost_usd, estimate.latency_s, estimate.output_tokens)
-        columns = _reorder((*parts.values(), *estimate.quality_parts.values(), *figures), orders)
-        listed = self.quality.cost_listed.take(orders)
-        basis = estimate.latency_basis.take(orders)
-        ids = self._model_ids.take(orders)
-        names = (tuple(parts), tuple(estimate.quality_parts))
-        return [
-            _score_table(
-                ids[row, :n].tolist(),
-                names,
-                [column[:n] for column in columns[row]],
-                (listed[row, :n], basis[row, :n]),
-                profile.input_tokens,
+        figures = np.concatenate(
+            [
+                *parts.values(),
+                *estimate.quality_parts.values(),
+                estimate.quality_se,
+                estimate.cost_usd,
+                estimate.latency_s,
+                estimate.output_tokens,
+            ]
+        ).reshape(-1, *kept.shape)
+        part_names, quality_names = tuple(parts), tuple(estimate.quality_parts)
+        tables = []
+        for row, (n_kept, profile) in enumerate(zip(kept.sum(axis=1).tolist(), profiles, strict=True)):
+            order = orders[row, :n_kept]
+            names, own = _without_policy(part_names, figures[:, row].take(order, axis=1))
+            tables.append(
+                ScoreTable(
+                    model_ids=tuple(self._model_ids.take(order).tolist()),
+                    part_names=names,
+                    quality_names=quality_names,
+                    figures=own,
+                    cost_listed=self.quality.cost_listed.take(order),
+                    latency_basis=estimate.latency_basis.take(order),
+                    input_tokens=profile.input_tokens,
+                )
             )
-            for row, (n, profile) in enumerate(zip(kept.sum(axis=1).tolist(), profiles, strict=True))
-        ]
+        return tables
 
     def _blend_availability(self, health: Mapping[str, ModelHealth]) -> np.ndarray:
         return availability(health, self.facts.row)
@@ -255,39 +266,12 @@ def typical_profile() -> PromptProfile:
     )
 
 
-def _reorder(columns: Sequence[np.ndarray], orders: np.ndarray) -> list[Iterable[np.ndarray]]:
-    """Per prompt its row of every column with the models in its order; columns and orders are (n_prompts, n_models)."""
-    if len(orders) == 1:
-        return [np.concatenate(columns).take(orders[0], axis=1)]
-    places = orders + np.arange(len(orders))[:, None] * orders.shape[1]
-    return list(zip(*(column.take(places) for column in columns), strict=True))
-
-
-def _score_table(
-    model_ids: list[str],
-    names: tuple[tuple[str, ...], tuple[str, ...]],
-    columns: list[np.ndarray],
-    bases: tuple[np.ndarray, np.ndarray],
-    input_tokens: int,
-) -> ScoreTable:
-    part_names, quality_names = names
-    n_parts, n_quality = len(part_names), len(quality_names)
-    parts = dict(zip(part_names, columns[:n_parts], strict=True))
-    if "policy" in parts and not parts["policy"].any():
-        del parts["policy"]  # it is another prompt's, read side by side
-    quality_se, cost_usd, latency_s, output_tokens = columns[n_parts + n_quality :]
-    return ScoreTable(
-        model_ids=tuple(model_ids),
-        parts=parts,
-        quality_parts=dict(zip(quality_names, columns[n_parts : n_parts + n_quality], strict=True)),
-        quality_se=quality_se,
-        cost_usd=cost_usd,
-        cost_listed=bases[0],
-        latency_s=latency_s,
-        latency_basis=bases[1],
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-    )
+def _without_policy(names: tuple[str, ...], figures: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names of parts and rows of figures without a policy part that is another prompt's, read side by side."""
+    if "policy" not in names or figures[names.index("policy")].any():
+        return names, figures
+    place = names.index("policy")
+    return names[:place] + names[place + 1 :], np.delete(figures, place, axis=0)
 
 
 def _first_kept(order: Sequence[int], kept: np.ndarray, excluded: Sequence[Exclusion]) -> int:

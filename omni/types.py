@@ -338,49 +338,56 @@ class Candidates(Sequence[Candidate]):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScoreTable:
-    """The figures of all candidates in columns; rows are in rank order. NaN = unknown."""
+    """The figures of all candidates, in columns by rank. NaN = unknown."""
 
     model_ids: tuple[str, ...]
-    parts: Mapping[str, np.ndarray]
-    """Name to (n,) values; their sum is the utility."""
-    quality_parts: Mapping[str, np.ndarray]
-    """Name to (n,) values; their sum is the quality in logits."""
-    quality_se: np.ndarray
-    cost_usd: np.ndarray
+    part_names: tuple[str, ...]
+    quality_names: tuple[str, ...]
+    figures: np.ndarray
+    """(n_names + 4, n) float64: the parts of the utility by `part_names`, those of the quality in logits by
+    `quality_names`, then the rows of `quality_se`, `cost_usd`, `latency_s` and `output_tokens`."""
     cost_listed: np.ndarray
     """(n,) bool: the price is listed, not estimated."""
-    latency_s: np.ndarray
     latency_basis: np.ndarray
     """(n,) index into `LATENCY_BASES`."""
     input_tokens: int
-    output_tokens: np.ndarray
+
+    @property
+    def parts(self) -> dict[str, np.ndarray]:
+        """Name to (n,) values; their sum is the utility."""
+        return dict(zip(self.part_names, self.figures, strict=False))
+
+    @property
+    def quality_se(self) -> np.ndarray:
+        return self.figures[-4]
+
+    @property
+    def cost_usd(self) -> np.ndarray:
+        return self.figures[-3]
+
+    @property
+    def latency_s(self) -> np.ndarray:
+        return self.figures[-2]
 
     def candidate(self, row: int) -> Candidate:
         """The candidate of rank `row` + 1."""
         return self.select(row, row + 1)[0]
 
     def select(self, start: int, stop: int) -> tuple[Candidate, ...]:
-        """The candidates of ranks `start` + 1 to `stop`, read column by column: a dozen costs little more than one."""
-        rows = slice(start, stop)
-        part_names, quality_names = tuple(self.parts), tuple(self.quality_parts)
-        parts = zip(*(values[rows].tolist() for values in self.parts.values()), strict=True)
-        quality_parts = zip(*(values[rows].tolist() for values in self.quality_parts.values()), strict=True)
-        figures = zip(
-            self.quality_se[rows].tolist(),
-            self.cost_usd[rows].tolist(),
-            self.cost_listed[rows].tolist(),
-            self.latency_s[rows].tolist(),
-            self.latency_basis[rows].tolist(),
-            self.output_tokens[rows].tolist(),
+        """The candidates of ranks `start` + 1 to `stop`, read in one go: a dozen costs little more than one."""
+        n_parts, n_names = len(self.part_names), len(self.part_names) + len(self.quality_names)
+        rows = zip(
+            self.figures[:, start:stop].T.tolist(),
+            self.cost_listed[start:stop].tolist(),
+            self.latency_basis[start:stop].tolist(),
             strict=True,
         )
         found = []
-        for rank, (of_utility, of_quality, row) in enumerate(
-            zip(parts, quality_parts, figures, strict=True), start=start + 1
-        ):
-            quality_se, cost, is_listed, latency, basis, output_tokens = row
+        for rank, (row, is_listed, basis) in enumerate(rows, start=start + 1):
+            of_utility, of_quality = row[:n_parts], row[n_parts:n_names]
+            quality_se, cost, latency, output_tokens = row[n_names:]
             no_cost, no_latency = cost != cost, latency != latency  # NaN
-            named = dict(zip(part_names, of_utility, strict=True))
+            named = dict(zip(self.part_names, of_utility, strict=True))
             found.append(
                 Candidate(
                     model_id=self.model_ids[rank - 1],
@@ -390,7 +397,7 @@ class ScoreTable:
                     quality=named["quality"],
                     quality_se=quality_se,
                     quality_logit=sum(of_quality),
-                    quality_parts=dict(zip(quality_names, of_quality, strict=True)),
+                    quality_parts=dict(zip(self.quality_names, of_quality, strict=True)),
                     cost_usd=None if no_cost else cost,
                     cost_basis=None if no_cost else ("listed" if is_listed else "estimated"),
                     latency_s=None if no_latency else latency,

@@ -79,15 +79,18 @@ def a_decision(
     cost = np.linspace(0.002, 0.0002, n)
     scores = ScoreTable(
         model_ids=tuple(model_ids),
-        parts={"quality": quality, "cost": -2 * cost, "latency": np.full(n, -0.01), "evidence": np.zeros(n)},
-        quality_parts={"ability": np.log(quality / (1 - quality)), "difficulty": np.zeros(n)},
-        quality_se=np.full(n, 0.05),
-        cost_usd=cost,
+        part_names=("quality", "cost", "latency", "evidence"),
+        quality_names=("ability", "difficulty"),
+        figures=np.array(
+            [
+                *(quality, -2 * cost, np.full(n, -0.01), np.zeros(n)),
+                *(np.log(quality / (1 - quality)), np.zeros(n)),
+                *(np.full(n, 0.05), cost, np.linspace(6.0, 2.0, n), np.full(n, 300.0)),
+            ]
+        ),
         cost_listed=np.ones(n, dtype=bool),
-        latency_s=np.linspace(6.0, 2.0, n),
         latency_basis=np.ones(n, dtype=int),
         input_tokens=42,
-        output_tokens=np.full(n, 300.0),
     )
     if excluded is None:
         excluded = (Exclusion(model_id="org/Tiny-1B", reason=Reason.CONTEXT_WINDOW, detail="window of 2048 tokens"),)
