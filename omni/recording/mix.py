@@ -28,7 +28,8 @@ def mix(parts: Sequence[Recording], *, models: Sequence[str] | None = None, name
         models: the shared keys to keep, in this order; None = all, sorted.
 
     Raises:
-        RecordingError: fewer than two parts, features by different makers, a wanted model missing, none shared.
+        RecordingError: fewer than two parts, two of one name, features by different makers, a wanted model missing,
+            none shared.
     """
     joined_name = name or "+".join(part.name for part in parts)
     if len(parts) < 2:
@@ -53,6 +54,8 @@ def mix(parts: Sequence[Recording], *, models: Sequence[str] | None = None, name
         raise RecordingError(
             f"recording {joined_name!r}: the parts share no model; match them by model_id in models.csv."
         )
+    if len({part.name for part in parts}) < len(parts):
+        raise RecordingError(f"recording {joined_name!r}: a part stands there twice; name each once.")
     slices = [part.subset(models=[at[key] for key in keys]) for part, at in zip(parts, keyed, strict=True)]
     pool = slices[0].models.copy()
     pool.index = pd.Index(keys, name="model", dtype=object)

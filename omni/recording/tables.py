@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,11 +18,17 @@ from omni.recording.split import join_groups, split_rows, text_key
 
 FIGURES = ("score", "input_tokens", "output_tokens", "cost_usd", "latency_s")
 INT8_SCALE = 127.0
+SCORE_ROUNDING = 1e-6
+"""By this much a score may lie outside 0..1, as means in single precision do; it is then cut."""
+LARGEST_FIGURE = 1e12
+"""No length, cost or time is larger: beyond, it is a mistake, and its square would be infinite."""
+LARGEST_FEATURE = 1e6
 _TEXTS = ("prompt", "task", "category", "language", "reference", "group_id", "split")
 _PRICES = ("params_total_b", "price_in_usd_per_mtok", "price_out_usd_per_mtok")
 _LIST_CHECKS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 _YES = frozenset({"true", "1", "1.0", "yes"})
 _NO = frozenset({"false", "0", "0.0", "no", ""})
+_UNKNOWN = ("", "nan", "NaN", "null", "NULL", "None", "NA", "N/A")
 
 
 class RecordingCard(BaseModel):
@@ -44,11 +51,19 @@ class RecordingCard(BaseModel):
     models: tuple[str, ...] = ()
     """Of a mixed recording: which of the shared models to keep; empty = all."""
 
+    @field_validator("name", "title", mode="before")
+    @classmethod
+    def _as_name(cls, value: Any) -> Any:
+        return value.isoformat() if isinstance(value, date) else value
+
     @field_validator("languages", "parts", "models", mode="before")
     @classmethod
     def _as_list(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        if isinstance(value, list):
+            # YAML reads the code of Norwegian as a refusal.
+            return tuple("no" if part is False else part for part in value)
         return () if value is None else value
 
     @field_validator("source", "revision", "licence", "score_meaning", "notes", mode="before")
@@ -58,7 +73,7 @@ class RecordingCard(BaseModel):
             return "; ".join(f"{key}: {part}" for key, part in value.items())
         if isinstance(value, list):
             return "; ".join(str(part) for part in value)
-        return "" if value is None else value
+        return "" if value is None else value.isoformat() if isinstance(value, date) else value
 
 
 def read_card(folder: Path) -> RecordingCard:
@@ -96,6 +111,7 @@ def read_models(folder: Path) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
         raise RecordingError(f"{path}: cannot be read as CSV ({_one_line(error)}); save it as UTF-8 CSV.") from error
+    table = table.rename(columns=str.strip)
     _require(path, table, ("model",))
     if table.empty:
         raise RecordingError(f"{path}: the pool is empty; add a row for each model, at least one.")
@@ -138,11 +154,13 @@ def read_prompts(folder: Path) -> PromptTable:
             fewer than two prompts on one side.
     """
     path = _existing(folder / "prompts.parquet", "with prompt_id, prompt and what else is known")
-    table = _read_table(path).to_pandas()
+    table = _read_table(path).to_pandas(ignore_metadata=True)  # else a column that was an index is none
     _require(path, table, ("prompt_id",))
     _refuse_empty(path, "prompt_id", table["prompt_id"].isna())
     if table.empty:
         raise RecordingError(f"{path}: there is no prompt; add at least two to fit on and two to test on.")
+    for column in ("prompt_id", "prompt"):
+        _refuse_nested(path, table, column)
     rows = pd.DataFrame({"prompt_id": _as_ids(table["prompt_id"])}, dtype=object)
     _refuse_twice(path, "prompt_id", rows["prompt_id"])
     for column in _TEXTS:
@@ -195,7 +213,7 @@ def read_outcomes(folder: Path, prompt_ids: Sequence[str], models: Sequence[str]
             twice, a score outside 0..1, a negative or infinite figure, no score at all.
     """
     path = _existing(folder / "outcomes.parquet", "with prompt_id, model and score")
-    table = _read_table(path).to_pandas()
+    table = _read_table(path).to_pandas(ignore_metadata=True)  # else a column that was an index is none
     _require(path, table, ("prompt_id", "model", "score"))
     at_prompt = _positions(path, table, "prompt_id", prompt_ids, "prompts.parquet")
     at_model = _positions(path, table, "model", models, "models.csv")
@@ -209,7 +227,7 @@ def read_outcomes(folder: Path, prompt_ids: Sequence[str], models: Sequence[str]
         )
     figures = {}
     for column in FIGURES:
-        values = _figures(path, table, column, at_most=1.0 if column == "score" else np.inf)
+        values = _figures(path, table, column, at_most=1.0 if column == "score" else LARGEST_FIGURE)
         matrix = np.full(len(prompt_ids) * len(models), np.nan)
         matrix[cell] = values
         figures[column] = matrix.reshape(len(prompt_ids), len(models))
@@ -256,8 +274,11 @@ def read_features(folder: Path, prompt_ids: Sequence[str]) -> StoredFeatures | N
     if "signals" in table.column_names:
         blocks.append(_list_block(path, table, "signals"))
     values = np.concatenate(blocks, axis=1)[order]
-    if not np.isfinite(values).all():
-        raise RecordingError(f"{path}: a feature is not a finite number; write the features again.")
+    if not (np.abs(values) <= LARGEST_FEATURE).all():
+        raise RecordingError(
+            f"{path}: a feature is not a number from -{LARGEST_FEATURE:g} to {LARGEST_FEATURE:g}; scale the features "
+            "and write them again."
+        )
     metadata = table.schema.metadata or {}
     return StoredFeatures(values=values, fingerprint=metadata.get(b"fingerprint", b"").decode("utf-8", "replace"))
 
@@ -270,12 +291,13 @@ def _list_block(path: Path, table: pa.Table, column: str) -> np.ndarray:
     flat = array.flatten().to_numpy(zero_copy_only=False)
     width, rest = divmod(len(flat), max(len(array), 1))
     lengths = array.value_lengths().to_numpy(zero_copy_only=False)
-    if rest or array.null_count or (lengths != width).any():
+    if rest or not width or array.null_count or (lengths != width).any():
         raise RecordingError(
             f"{path}: column {column}: lists of unequal length or none; write equally many numbers in each row."
         )
     scale = INT8_SCALE if flat.dtype == np.int8 else 1.0
-    return (flat.astype(np.float32) / np.float32(scale)).reshape(len(array), width)
+    bounded = np.clip(flat.astype(np.float64), -2 * LARGEST_FEATURE, 2 * LARGEST_FEATURE)
+    return (bounded.astype(np.float32) / np.float32(scale)).reshape(len(array), width)
 
 
 def _existing(path: Path, purpose: str) -> Path:
@@ -315,7 +337,19 @@ def _refuse_twice(path: Path, column: str, values: pd.Series) -> None:
         raise RecordingError(f"{path}: column {column}, row {row + 1}: {values.iloc[row]!r} a second time; keep one.")
 
 
+def _refuse_nested(path: Path, table: pd.DataFrame, column: str) -> None:
+    """Lists and structures have no one text, and turning them into one would read Python's brackets as the prompt."""
+    if column not in table or table[column].dtype != object:
+        return
+    nested = np.array([isinstance(value, Mapping | np.ndarray) for value in table[column]], dtype=bool)
+    if nested.any():
+        row = int(np.flatnonzero(nested)[0])
+        raise RecordingError(f"{path}: column {column}, row {row + 1}: a list or structure; write it as one text.")
+
+
 def _id_text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
@@ -328,7 +362,8 @@ def _texts_or_none(table: pd.DataFrame, column: str) -> pd.Series:
     out = np.full(len(table), None, dtype=object)
     if column in table.columns:
         known = table[column].notna().to_numpy()
-        out[known] = [_id_text(value) if str(value).strip() else None for value in table[column][known]]
+        texts = (_id_text(value) for value in table[column][known])
+        out[known] = [text if text.strip() else None for text in texts]
     return pd.Series(out, dtype=object)
 
 
@@ -340,7 +375,7 @@ def _flags(path: Path, table: pd.DataFrame) -> np.ndarray:
     return np.array([text in _YES for text in texts])
 
 
-def _figures(path: Path, table: pd.DataFrame, column: str, at_most: float = np.inf) -> np.ndarray:
+def _figures(path: Path, table: pd.DataFrame, column: str, at_most: float = LARGEST_FIGURE) -> np.ndarray:
     """The column as float64, NaN for null; all NaN when it is absent."""
     if column not in table.columns:
         return np.full(len(table), np.nan)
@@ -348,11 +383,12 @@ def _figures(path: Path, table: pd.DataFrame, column: str, at_most: float = np.i
     if raw.dtype == bool:
         raw = raw.astype(float)
     values = pd.to_numeric(raw, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    bad = np.isnan(values) & raw.notna().to_numpy() & ~raw.isin(["", "nan", "NaN"]).to_numpy()
-    bad |= (values < 0) | (values > at_most) | np.isinf(values)
+    bad = np.isnan(values) & raw.notna().to_numpy() & ~raw.isin(_UNKNOWN).to_numpy()
+    slack = SCORE_ROUNDING if at_most == 1.0 else 0.0
+    bad |= (values < -slack) | (values > at_most + slack)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        span = "from 0 to 1" if at_most == 1.0 else "from 0 up"
+        span = "from 0 to 1" if at_most == 1.0 else f"from 0 up to {at_most:g}"
         where = "".join(
             f", {name} {table[name].iloc[row]!r}" for name in ("prompt_id", "model") if name in table.columns
         )
@@ -360,7 +396,7 @@ def _figures(path: Path, table: pd.DataFrame, column: str, at_most: float = np.i
             f"{path}: column {column}, row {row + 1}{where}: {_plain(raw.iloc[row])!r} in {int(bad.sum())} rows; "
             f"expected a number {span}, or null for unknown."
         )
-    return values
+    return np.clip(values, 0.0, at_most)
 
 
 def _plain(value: Any) -> Any:
@@ -370,6 +406,7 @@ def _plain(value: Any) -> Any:
 def _positions(path: Path, table: pd.DataFrame, column: str, known: Sequence[str], other: str) -> np.ndarray:
     """Per row the position of its id among the known ones."""
     _refuse_empty(path, column, table[column].isna())
+    _refuse_nested(path, table, column)
     codes, uniques = pd.factorize(table[column])
     at = pd.Index(list(known), dtype=object).get_indexer(pd.Index([_id_text(value) for value in uniques], dtype=object))
     rows = at[codes]
