@@ -1,15 +1,25 @@
 """python -m omni serve: the OpenAI-compatible server, without the page."""
 
 import argparse
+import contextlib
+import gc
+import importlib
 import socket
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from omni.config import Settings
-from omni.errors import InputError
+from omni.errors import InputError, NoModelAvailable
 from omni.gateway import providers_from
+from omni.types import Conversation
+
+if TYPE_CHECKING:
+    from omni.services import Services
 
 LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
+_TYPICAL = "Write to anna@example.com or call +44 20 7946 0958: keys begin with AKIA or ghp_."
+"""A prompt that needs every part of the reader."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -50,6 +60,7 @@ def _serve(listener: socket.socket, settings: Settings, *, where: str) -> None:
     # No access log: paths hold ids, and whoever wants figures reads /metrics.
     config = uvicorn.Config(api, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
     _say_where(where, settings)
+    _warm_up(services)
     services.start()
     try:
         uvicorn.Server(config).run(sockets=[listener])
@@ -57,6 +68,19 @@ def _serve(listener: socket.socket, settings: Settings, *, where: str) -> None:
         print("omni: stopped", file=sys.stderr)
     finally:
         services.close()
+
+
+def _warm_up(services: "Services") -> None:
+    """Loads what the first answer would wait for, and ends the search of it all for garbage.
+
+    Such a search stops every stream for a fifth of a second, and comes back every few hundred requests.
+    """
+    for name in ("aiohttp", "httpx2", "openai"):
+        importlib.import_module(name)
+    with contextlib.suppress(NoModelAvailable):
+        services.router.route(Conversation.from_prompt(_TYPICAL))
+    gc.collect()
+    gc.freeze()
 
 
 def _listener(host: str, port: int) -> socket.socket:
