@@ -32,6 +32,7 @@ class PoolPredictor:
         return Prediction(
             quality=expected.quality,
             cost_usd=expected.cost_usd if self.has_cost else None,
+            penalty=np.broadcast_to(expected.doubt, expected.quality.shape) if expected.doubt.any() else None,
             latency_s=None if head is None or seconds is None else head.usable(seconds),
         )
 

@@ -54,6 +54,20 @@ def fit_means(scores: np.ndarray, filled: np.ndarray, prior: Means | None) -> Me
     return Means(centre + keep * (raw - centre), np.sqrt(np.where(known, keep * error**2, between_var)))
 
 
+def thin_doubt(scores: np.ndarray) -> np.ndarray:
+    """(m,) score units by which a model's mean is less certain than that of the most scored model: one standard error.
+
+    From (n, m) scores, NaN = missing. The noise is that of the whole pool: a few lucky scores of one model would say
+    that it never varies.
+    """
+    seen = np.isfinite(scores)
+    n_seen = seen.sum(0)
+    apart = np.where(seen, scores, 0.0)
+    apart = np.where(seen, apart - apart.sum(0) / np.maximum(n_seen, 1), 0.0)
+    noise = np.sqrt((apart**2).sum() / max(int(n_seen.sum()), 1))
+    return noise * (1.0 / np.sqrt(np.maximum(n_seen, 0.5)) - 1.0 / np.sqrt(max(int(n_seen.max()), 1)))
+
+
 def _tilt(raw: np.ndarray, prior: Means, trusted: np.ndarray) -> np.ndarray:
     """(m,) the prior's differences, scaled by the slope that the scores support."""
     share = trusted / trusted.sum()

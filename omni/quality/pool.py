@@ -16,7 +16,7 @@ from omni.quality.amounts import AmountHead, fit_amounts
 from omni.quality.features import FeatureMap, fit_features
 from omni.quality.gaps import fill_low_rank
 from omni.quality.guard import Trust, choose_shrink, relevance, unbiased_scores
-from omni.quality.means import fit_means, prior_means
+from omni.quality.means import fit_means, prior_means, thin_doubt
 from omni.quality.novelty import Familiarity, fit_familiarity
 from omni.quality.stack import LEARNERS, Compiled, Trainer
 from omni.quality.weigh import Weigher, find_parts
@@ -65,6 +65,8 @@ class PoolPrediction:
     """(n, m) expected seconds until the whole answer is there; NaN for a model without a recorded latency."""
     reference: int
     """Index of the model with the best mean."""
+    doubt: np.ndarray
+    """(m,) score units to take off `quality` when choosing: a model with few scores has to promise more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,8 @@ class Pool:
     mean: np.ndarray
     """(m,) expected score."""
     mean_se: np.ndarray
+    doubt: np.ndarray
+    """(m,) by how much its standard error exceeds the most scored model's; 0 where a prior stands in for scores."""
     spread: np.ndarray
     """(m,) standard deviation of what the prediction leaves unsaid."""
     stack: Compiled | None
@@ -114,7 +118,7 @@ class Pool:
             unsaid = unsaid * np.sqrt(2.0 - familiar**2)
         if self.prior is not None and tasks is not None:
             quality += (self.prior.quality(tasks, len(linear), difficulty) - self.prior_mean) @ self.prior_transform
-        reference = int(np.argmax(self.mean))
+        reference = int(np.argmax(self.mean - self.doubt))
         error = np.hypot(self.mean_se, unsaid)
         gain_error = np.hypot(error, error[:, [reference]])
         gain_error[:, reference] = 0.0
@@ -125,6 +129,7 @@ class Pool:
             cost_usd=self.cost.predict(linear),
             latency_s=None if self.latency is None else self.latency.predict(linear),
             reference=reference,
+            doubt=self.doubt,
         )
 
     def describe(self) -> dict[str, object]:
@@ -185,6 +190,7 @@ def fit_pool(
         feature_map=feature_map,
         mean=means.value,
         mean_se=means.se,
+        doubt=np.zeros(n_models) if scores is None or priors is not None else thin_doubt(scores),
         spread=np.full(n_models, UNLEARNED_SPREAD),
         stack=None,
         familiarity=None,
@@ -231,16 +237,16 @@ def _learn(
     start: Pool, trainer: Trainer, scores: np.ndarray, costs_usd: np.ndarray, expected: np.ndarray | None, *, seed: int
 ) -> Pool:
     """Adds the learned deviations to a pool of means."""
-    seen, folds = np.isfinite(scores), trainer.folds
+    seen, folds, worth = np.isfinite(scores), trainer.folds, start.mean - start.doubt
     held_out, prior_weight = trainer.out_of_fold(), np.zeros(len(LEARNERS))
     if expected is not None:
         deviation = (expected - start.prior_mean)[None].astype(held_out.dtype)
         held_out, prior_weight = np.concatenate([held_out, deviation]), np.append(prior_weight, 1.0)
-    parts = find_parts(trainer.deviations, relevance(start.mean, start.cost.usable(start.cost.mean)))
+    parts = find_parts(trainer.deviations, relevance(worth, start.cost.usable(start.cost.mean)))
     weigher = Weigher(held_out, trainer.deviations, seen, parts, folds, prior_weight)
     deviations = weigher.out_of_fold()
     trust = choose_shrink(
-        start.mean,
+        worth,
         deviations,
         start.cost.usable(start.cost.predict(trainer.mapped.linear)),
         unbiased_scores(scores, seen, start.mean),

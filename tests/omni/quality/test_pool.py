@@ -43,6 +43,22 @@ def test_half_of_the_scores_may_be_missing() -> None:
     assert picked_score(pool, test) > test.scores.mean(0).max() + 0.15
 
 
+def test_three_lucky_scores_do_not_make_a_model_the_best() -> None:
+    """The worst model, scored only where it was right, is not sent what the best one answers."""
+    data = plant(600, signal=0.0)
+    scores = (np.random.default_rng(0).random(data.scores.shape) < np.array([0.2, 0.5, 0.6, 0.8])).astype(float)
+    scores[:, 0] = np.nan
+    scores[:3, 0] = 1.0
+    prediction = fit(data._replace(scores=scores)).predict(data.features)
+    assert ((prediction.quality - prediction.doubt).argmax(1) != 0).all()
+    assert prediction.reference == 3
+
+
+def test_models_scored_alike_are_doubted_alike() -> None:
+    """Without gaps choosing needs the expected quality alone."""
+    assert (fit(plant(200)).doubt == 0).all()
+
+
 def test_two_models_are_enough() -> None:
     """The smallest pool gives one reference and finite figures."""
     prediction = fit(plant(200, 2)).predict(plant(50, 2, seed=3).features)
