@@ -76,7 +76,7 @@ class FeedbackBoard:
                 self._lengths.add(vote.visitor, LENGTH, np.array([x * x]), evidence, day)
 
     def residuals(self) -> Residuals:
-        """Logits per task and model, at most 0.5 either way; models without a correction are missing.
+        """Logits per task and model, at most 1 either way; models without a correction are missing.
 
         The same object until a vote or a new day (UTC) changes it, then a new one.
         """
@@ -91,7 +91,7 @@ class FeedbackBoard:
             return self._residuals
 
     def length_effect(self) -> float:
-        """Logits by which an answer of four times the length is liked more, whatever it says; -0.5 to 0.5."""
+        """Logits by which an answer of four times the length is liked more, whatever it says; -1 to 1."""
         with self._lock:
             return self._length_effect(_day(self._clock()))
 

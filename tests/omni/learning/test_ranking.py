@@ -119,7 +119,7 @@ def test_the_corrections_stand_in_the_explanation(router, conversations, decisio
         judge(board, decisions[0], f"v{number}", target, 0.0)
     decision = router.route(conversations[0], conditions=Conditions(residuals=board.residuals()))
     candidate = decision.candidates[decision.scores.model_ids.index(target)]
-    assert candidate.quality_parts["feedback"] == pytest.approx(-0.5, abs=0.1)
+    assert candidate.quality_parts["feedback"] == pytest.approx(-0.8, abs=0.1)
     assert sum(candidate.quality_parts.values()) == pytest.approx(candidate.quality_logit, abs=1e-9)
 
 
