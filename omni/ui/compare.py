@@ -12,7 +12,7 @@ from omni.errors import InputError
 from omni.figures import format_quality, format_seconds, format_usd
 from omni.gateway import Answer, AnswerStatus, Question, watch_together
 from omni.sessions import Session
-from omni.types import Conversation, Preferences
+from omni.types import Candidate, Conversation, Preferences
 from omni.ui import text
 from omni.ui.answering import to_given
 from omni.ui.asking import Asked, ask, find_guard_objection, hold_place, to_asked
@@ -212,25 +212,47 @@ def answer_markdown(answer: Answer | None) -> str:
 
 
 def facts_html(side: Side, answer: Answer | None, services: Services) -> str:
-    """Model, cost, first word, total time and tokens of one side; expected figures where there are no actual ones."""
+    """What one side cost and took, each beside what was expected; the expected figures alone before there is more."""
     model_id = answer.target.model_id if answer is not None and answer.target is not None else side.model_id
     expected = find_candidate(side.turn.decision, model_id)
-    rows = []
-    if expected is not None:
-        rows.append(("expected cost", format_usd(expected.cost_usd)))
-        rows.append(("expected time", format_seconds(expected.latency_s)))
-        rows.append(("good answer", format_quality(expected.quality, expected.quality_se)))
-    if answer is not None:
-        cost = actual_cost_of(answer, services)
-        is_over = answer.status in OVER
-        rows.append(("cost", format_cost(cost)))
-        rows.append(("first word", format_seconds(answer.time_to_first_token_s)))
-        rows.append(("total time", format_seconds(answer.total_s if is_over else None)))
-        rows.append(("length", format_tokens(answer)))
+    rows = _expected_cells(expected) if answer is None else _actual_cells(answer, expected, services)
     why = side.turn.explanation.headline if side.turn.explanation else ""
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows)
     because = f'<p class="because">{escape(why)}</p>' if why else ""
-    return f'<div class="facts-card"><h3 class="model">{escape(model_id)}</h3>{because}<dl>{cells}</dl></div>'
+    return f'<div class="facts-card"><h2 class="model">{escape(model_id)}</h2>{because}<dl>{cells}</dl></div>'
+
+
+def _expected_cells(expected: Candidate | None) -> list[tuple[str, str]]:
+    if expected is None:
+        return []
+    return [
+        (text.TILE_COST, format_usd(expected.cost_usd)),
+        (text.TILE_TIME, format_seconds(expected.latency_s)),
+        (text.TILE_QUALITY, format_quality(expected.quality, expected.quality_se)),
+    ]
+
+
+def _actual_cells(answer: Answer, expected: Candidate | None, services: Services) -> list[tuple[str, str]]:
+    total_s = answer.total_s if answer.status in OVER else None
+    cost, time = format_cost(actual_cost_of(answer, services)), format_seconds(total_s)
+    cells = [
+        (text.FACT_FIRST_WORD, format_seconds(answer.time_to_first_token_s)),
+        (text.FACT_LENGTH, format_tokens(answer)),
+    ]
+    if expected is None:
+        return [(text.FACT_COST, cost), (text.FACT_TIME, time), *cells]
+    cost += _beside(format_usd(expected.cost_usd))
+    time += _beside(format_seconds(expected.latency_s))
+    return [
+        (text.FACT_COST, cost),
+        (text.FACT_TIME, time),
+        *cells,
+        (text.TILE_QUALITY, format_quality(expected.quality, expected.quality_se)),
+    ]
+
+
+def _beside(expected: str) -> str:
+    return f"<small>{text.FACT_EXPECTED.format(figure=expected)}</small>"
 
 
 def build_compare(services: Services, privacy_mode: gr.Radio) -> None:
@@ -240,19 +262,24 @@ def build_compare(services: Services, privacy_mode: gr.Radio) -> None:
     prompt = gr.Textbox(
         label=text.PROMPT_LABEL, placeholder=text.COMPARE_PLACEHOLDER, lines=3, max_lines=10, elem_id="compare-prompt"
     )
+    with gr.Row(elem_id="compare-picks"):
+        left = gr.Dropdown(choices, value=choices[0][1], label=text.COMPARE_LEFT, elem_id="compare-left", min_width=150)
+        right = gr.Dropdown(
+            choices, value=choices[3][1], label=text.COMPARE_RIGHT, elem_id="compare-right", min_width=150
+        )
     with gr.Row(elem_id="compare-run-row"):
         run = gr.Button(text.COMPARE_RUN, variant="primary", elem_id="compare-run", scale=0, min_width=160)
         stop = gr.Button(text.STOP, variant="stop", visible=False, elem_id="compare-stop", scale=0, min_width=160)
     sides = []
     with gr.Row(elem_id="compare-row", equal_height=False):
-        for name, label, start in (("left", text.COMPARE_LEFT, 0), ("right", text.COMPARE_RIGHT, 3)):
+        for name, label in (("left", text.COMPARE_LEFT), ("right", text.COMPARE_RIGHT)):
             with gr.Column(min_width=320, elem_id=f"compare-{name}-column"):
-                pick = gr.Dropdown(choices, value=choices[start][1], label=label, elem_id=f"compare-{name}")
+                gr.HTML(f'<p class="eyebrow">{label}</p>')
                 facts = gr.HTML(elem_id=f"compare-{name}-facts")
                 answer = gr.Markdown(
                     text.COMPARE_EMPTY, elem_id=f"compare-{name}-answer", elem_classes="answer", container=True
                 )
-                sides.append((pick, answer, facts))
+                sides.append((answer, facts))
     with gr.Row(visible=False, elem_id="compare-votes") as votes:
         cast = [
             (gr.Button(label, size="sm", elem_id=f"vote-{name}", min_width=120), value)
@@ -260,7 +287,7 @@ def build_compare(services: Services, privacy_mode: gr.Radio) -> None:
         ]
     note = gr.HTML(note_html(""), elem_id="compare-note")
     pair = gr.State(None)
-    (left, left_answer, left_facts), (right, right_answer, right_facts) = sides
+    (left_answer, left_facts), (right_answer, right_facts) = sides
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     event = gr.on(
         [run.click, prompt.submit],

@@ -7,7 +7,9 @@ from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
+from omni.explain import FACT_WORDS, LANGUAGE_WORDS
 from omni.figures import DASH, format_count, format_seconds, format_size, format_usd, format_window
 from omni.types import BenchmarkScore, ModelCard
 from omni.ui import text
@@ -64,8 +66,8 @@ def standings(cards: Sequence[ModelCard], category: str | None) -> dict[str, tup
 
 
 def _percentiles(board: Mapping[str, float]) -> dict[str, float]:
-    ranks = pd.Series(board).rank(method="average")
-    return dict((100 * (ranks - 1) / (len(board) - 1)).items())
+    ranks = rankdata(list(board.values()))
+    return dict(zip(board, (100 * (ranks - 1) / (len(board) - 1)).tolist(), strict=True))
 
 
 def catalog_table(cards: Sequence[ModelCard], wanted: ModelFilter) -> pd.DataFrame:
@@ -79,14 +81,14 @@ def catalog_table(cards: Sequence[ModelCard], wanted: ModelFilter) -> pd.DataFra
 _COLUMNS = (
     "Model",
     "Standing",
-    "Boards",
-    "Size B",
-    "Active B",
-    "Window k",
-    "$ in / M",
-    "$ out / M",
+    "Tests",
+    "Size, B",
+    "Active, B",
+    "Window, k",
+    "$/M in",
+    "$/M out",
     "Price",
-    "Tokens / s",
+    "Tokens/s",
     "Tools",
     "Images",
     "Licence",
@@ -141,7 +143,7 @@ def model_card_html(card: ModelCard) -> str:
     tile_html = "".join(f'<div class="tile"><b>{value}</b><span>{name}</span></div>' for value, name in tiles)
     hub = f"https://huggingface.co/{quote(card.model_id)}"
     sections = [
-        f'<h3 class="model">{escape(card.model_id)}</h3>',
+        f'<h2 class="model">{escape(card.model_id)}</h2>',
         f'<p class="lead">{escape(_summary(card))} · <a href="{hub}" target="_blank" rel="noopener">model page</a></p>',
         f'<div class="tiles">{tile_html}</div>',
         _facts(card),
@@ -178,10 +180,21 @@ def _facts(card: ModelCard) -> str:
         origin = card.sources.get(name, "")
         if name in card.inherited:
             origin = f"inherited from {card.variant_of}; {origin}"
-        rows.append((name.replace("_", " "), value, origin))
+        rows.append((_fact_words(name), value, origin))
     others = [(name, source) for name, source in sorted(card.sources.items()) if name not in facts]
-    rows += [(name.replace("_", " "), _shown(getattr(card, name, None)), source) for name, source in others]
+    rows += [(_fact_words(name), _shown(getattr(card, name, None)), source) for name, source in others]
     return _table("Facts", ("Fact", "Value", "Source"), rows)
+
+
+def _fact_words(name: str) -> str:
+    return FACT_WORDS.get(name, name.replace("_", " "))
+
+
+def _kind_words(category: str) -> str:
+    """ "creative_writing" as "creative writing", "multilingual:de" as "multilingual: German"."""
+    kind, _, language = category.partition(":")
+    words = kind.replace("_", " ")
+    return f"{words}: {LANGUAGE_WORDS.get(language, language)}" if language else words
 
 
 def _shown(value: object) -> str:
@@ -195,7 +208,8 @@ def _scores(scores: Sequence[BenchmarkScore]) -> str:
     for score in sorted(scores, key=lambda s: (s.category, s.benchmark, s.variant)):
         name = f"{score.benchmark} ({score.variant})" if score.variant else score.benchmark
         origin = score.source if score.inherited_from is None else f"{score.source}, of {score.inherited_from}"
-        rows.append((score.category, name, f"{score.score:g} {score.unit}", str(score.as_of or DASH), origin))
+        shown = f"{score.score:,.4g} {score.unit}"
+        rows.append((_kind_words(score.category), name, shown, str(score.as_of or DASH), origin))
     return _table("Benchmarks", ("Kind", "Benchmark", "Score", "Date", "Source"), rows)
 
 
@@ -232,10 +246,10 @@ def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> st
     if not rows:
         return f"<details><summary>{title}: none published</summary></details>"
     shown = rows[:MAX_ROWS_OF_CARD]
-    heads = "".join(f"<th>{name}</th>" for name in head)
+    heads = "".join(f'<th scope="col">{name}</th>' for name in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in shown)
     more = f"<p>… and {len(rows) - len(shown)} more.</p>" if len(rows) > len(shown) else ""
-    table = f'<div class="scroll"><table class="plain"><tr>{heads}</tr>{body}</table></div>{more}'
+    table = f'<div class="scroll wide" tabindex="0"><table class="plain"><tr>{heads}</tr>{body}</table></div>{more}'
     return f"<details><summary>{title} <b>{len(rows)}</b></summary>{table}</details>"
 
 

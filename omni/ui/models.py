@@ -67,7 +67,7 @@ def count_html(n_shown: int, n_models: int) -> str:
     """How many models fit."""
     if not n_shown:
         return f'<p class="hint">{text.NO_MODEL_FITS}</p>'
-    return f'<p class="hint">{n_shown} of {n_models}</p>'
+    return f'<p class="hint">{text.N_SHOWN.format(n=n_shown, n_models=n_models)}</p>'
 
 
 def build_models(services: Services) -> None:
@@ -97,14 +97,15 @@ def build_models(services: Services) -> None:
     grid = gr.Dataframe(
         table,
         interactive=False,
+        label=text.TAB_MODELS,
         show_label=False,
         max_height=460,
         elem_id="models-table",
-        column_widths=[290, 84, 72, 76, 80, 84, 80, 84, 90, 88, 68, 74, 130, 104],
+        column_widths=[252, 92, 68, 82, 96, 96, 80, 88, 92, 92, 68, 76, 130, 112],
         buttons=["fullscreen", "copy"],
     )
     card = gr.HTML(empty_card_html(), elem_id="model-card")
-    gr.HTML(f'<p class="hint">{text.TASK_INFO} {text.CREDITS}</p>')
+    gr.HTML(f'<p class="hint">{text.MODELS_NOTE}</p>')
     fields: list[Any] = [search, task, licence, size, needs]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     for field in fields:

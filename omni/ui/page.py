@@ -77,14 +77,13 @@ def footer_html(services: Services) -> str:
     """Versions, credits and what is kept."""
     catalog, router = services.catalog, services.router
     lines = [
+        text.PRIVACY,
+        *(escape(line) for line in catalog.attributions),
         text.VERSIONS.format(
             catalog=escape(catalog.version),
             parameters=escape(router.parameters_version),
             trained_on=escape(router.trained_on),
         ),
-        text.PRIVACY,
-        text.CREDITS,
-        *(escape(line) for line in catalog.attributions),
     ]
     if services.storage_note:
         lines.insert(1, f'<span class="chip bad">{escape(services.storage_note)}</span>')

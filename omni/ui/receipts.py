@@ -1,10 +1,11 @@
 """The lines under an answer: who answered, why, and what was expected against what it took. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 from omni.figures import DASH, format_count, format_seconds, format_usd
-from omni.gateway import ActualCost, Answer, AnswerStatus
+from omni.gateway import ActualCost, Answer, AnswerStatus, Attempt
 from omni.types import Candidate
 from omni.ui import text
 
@@ -69,15 +70,24 @@ class Receipt:
         if self.is_stopped:
             notes.append(text.STOPPED)
         elif answer is not None:
-            notes += [text.MOVED_ON.format(model=a.target.model_id, error=a.error) for a in answer.attempts]
-            if answer.status is AnswerStatus.FAILED:
-                notes = [*notes[:-1], text.FAILED.format(error=answer.error)]
+            has_failed = answer.status is AnswerStatus.FAILED
+            notes += _tried_notes(answer.attempts[:-1] if has_failed else answer.attempts)
+            if has_failed:
+                notes.append(text.FAILED.format(error=answer.error))
             elif answer.status is AnswerStatus.INTERRUPTED:
                 notes.append(text.INTERRUPTED.format(error=answer.error))
             elif answer.finish_reason == "length":
                 notes.append(text.TRUNCATED)
         quiet = f'<div class="because">{escape(text.RESTORED)}</div>' if self.is_masked else ""
         return quiet + "".join(f'<div class="note">{escape(note)}</div>' for note in notes)
+
+
+def _tried_notes(attempts: Sequence[Attempt]) -> list[str]:
+    """Which models were tried without success; one line for all that met the same error."""
+    models: dict[str, dict[str, None]] = {}
+    for attempt in attempts:
+        models.setdefault(str(attempt.error), {})[attempt.target.model_id] = None
+    return [text.MOVED_ON.format(models=", ".join(names), error=error) for error, names in models.items()]
 
 
 def format_cost(cost: ActualCost | None) -> str:
@@ -100,9 +110,9 @@ def no_provider_html(model_id: str, reason: str, expected: Candidate, *, in_spac
     receipt = Receipt(model_id=model_id, reason=reason, expected=expected, answer=None).to_html()
     lines = "".join(f"<li>{line}</li>" for line in text.CONNECT_LINES)
     note = f"<p>{text.IN_SPACE}</p>" if in_space else ""
-    return f'{receipt}<div class="connect"><p>{text.NO_PROVIDER}</p><ul>{lines}</ul>{note}</div>'
+    return f'{receipt}<div class="connect notice"><p>{text.NO_PROVIDER}</p><ul>{lines}</ul>{note}</div>'
 
 
 def notice_html(*lines: str) -> str:
     """Lines that stand in the chat instead of an answer."""
-    return f'<div class="receipt">{"".join(f"<div>{escape(line)}</div>" for line in lines)}</div>'
+    return f'<div class="receipt notice">{"".join(f"<div>{escape(line)}</div>" for line in lines)}</div>'

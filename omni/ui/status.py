@@ -52,7 +52,7 @@ def build_status(tab: gr.Tab, other_tabs: list[gr.Tab], services: Services) -> N
     with tab:
         gr.HTML(f'<p class="intro">{text.STATUS_INTRO}</p>')
         servers = gr.HTML(elem_id="servers")
-        gr.HTML(f'<h3 class="strong">{text.STATUS_MODELS}</h3>')
+        gr.HTML(f'<h2 class="strong">{text.STATUS_MODELS}</h2>')
         empty = gr.HTML(f'<p class="hint">{text.STATUS_NO_MODELS}</p>', elem_id="status-empty")
         models = gr.Dataframe(
             pd.DataFrame({name: [] for name in MODEL_COLUMNS}),

@@ -5,7 +5,7 @@ from html import escape
 
 import pandas as pd
 
-from omni.figures import DASH, format_count, format_seconds
+from omni.figures import DASH, format_count, format_percent, format_seconds
 from omni.gateway import BreakerState, ErrorKind
 from omni.gateway.snapshots import Health
 from omni.gateway.status import GatewayStatus, ListingState, ProviderStatus
@@ -42,7 +42,7 @@ def provider_html(provider: ProviderStatus) -> str:
     ]
     chips = "".join(f'<span class="chip">{escape(mark)}</span>' for mark in marks)
     figures = [
-        (text.FIGURE_SUCCESS, DASH if provider.success is None else f"{provider.success:.0%}"),
+        (text.FIGURE_SUCCESS, format_percent(provider.success)),
         (text.FIGURE_FIRST, format_seconds(provider.first_token_p50_s)),
         (text.FIGURE_FIRST_95, format_seconds(provider.first_token_p95_s)),
         (text.FIGURE_SPEED, _speed(provider.tokens_per_s_p50)),
@@ -52,8 +52,8 @@ def provider_html(provider: ProviderStatus) -> str:
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
     notes = "".join(f"<li>{escape(note)}</li>" for note in notes_on(provider))
     return (
-        f'<section class="facts-card server" aria-label="{escape(provider.name)}"><h3 class="model">'
-        f'{escape(provider.name)}</h3><div class="chips"><span class="chip {kind}">{escape(state)}</span>{chips}</div>'
+        f'<section class="facts-card server" aria-label="{escape(provider.name)}"><h2 class="model">'
+        f'{escape(provider.name)}</h2><div class="chips"><span class="chip {kind}">{escape(state)}</span>{chips}</div>'
         f"<dl>{cells}</dl>{f'<ul>{notes}</ul>' if notes else ''}{_taken_html(provider)}</section>"
     )
 

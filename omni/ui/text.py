@@ -13,7 +13,7 @@ TAB_CHAT, TAB_COMPARE, TAB_MODELS, TAB_STATUS = "Chat", "Compare", "Models", "St
 PROMPT_PLACEHOLDER = "Ask anything, in any language …"
 PROMPT_LABEL = "Your prompt"
 EMPTY_CHAT = (
-    "### Write a prompt\n"
+    "## Write a prompt\n"
     "Omni reads it, weighs every open model it knows and shows which one answers — with the figures behind the choice."
 )
 EXAMPLES = (
@@ -69,6 +69,7 @@ PRIVACY_MODES: tuple[tuple[str, str], ...] = (
     ("With placeholders", "anonymise"),
     ("Only to models on this machine", "local"),
 )
+FOUND_KIND = "private: {kind}"
 KINDS: dict[str, tuple[str, str]] = {
     "email": ("e-mail address", "e-mail addresses"),
     "phone": ("phone number", "phone numbers"),
@@ -118,12 +119,14 @@ POINTS_INFO = "One point = one more answer in a hundred that is right."
 MAX_COST_LABEL = "Most that one answer may cost, in US cents"
 MAX_COST_INFO = "Empty or 0 = no limit."
 ALLOW_LABEL = "Only these models"
-ALLOW_INFO = "Names with * for any part, separated by commas: Qwen/*, *gemma*"
+ALLOW_INFO = r"Names, with \* for any part, separated by commas: Qwen/\*, \*gemma\*"
 DENY_LABEL = "Never these models"
 SERVED_LABEL = "Model on your server"
 SERVED_INFO = "The catalog knows none of your server's models, so the router cannot rank them. Pick one to answer."
 
 WHY_TITLE = "Why this model"
+TILE_QUALITY, TILE_COST, TILE_TIME = "chance of a good answer", "expected cost", "expected time"
+DIFFICULTY = "difficulty"
 NOBODY_TITLE = "No model was asked"
 WHY_EMPTY = (
     "Every decision is laid open here: what was read from the prompt, the score of each candidate taken apart, "
@@ -145,6 +148,8 @@ NO_PICTURE = "No decision yet"
 EXCLUDED_NONE = "No model was left out."
 WHY_NOT_LABEL = "Why not …?"
 WHY_NOT_PLACEHOLDER = "Part of a model's name"
+WHAT_IF_HEAD = ("Preset", "Model", "Good answer", "Cost", "Time")
+REFERENCES_HEAD = ("Policy", "Model", "Good answer", "Cost", "Place here")
 WHAT_IF_LABEL = "With another preset"
 WHAT_IF_EMPTY = "Send a prompt first; then see who would answer under another preset."
 REFERENCES_TITLE = "What HuggingChat's Omni would have taken"
@@ -167,7 +172,7 @@ STREAMING = "answering"
 TRUNCATED = "The answer reached the server's length limit and is cut."
 INTERRUPTED = "The answer broke off: {error}"
 FAILED = "No answer: {error}"
-MOVED_ON = "{model} was tried first: {error}"
+MOVED_ON = "Tried first: {models}. {error}"
 DIRECT = "Chosen by you on your own server; the catalog does not know it, so no figures were expected."
 THINKING = "Thinking"
 UNEXPECTED = "Something unexpected went wrong on our side. It was logged; please try again."
@@ -190,6 +195,8 @@ VOTES: tuple[tuple[str, str, float], ...] = (
 THANKS_VOTE = "Thank you. Your vote counts for both models, a little and for everyone."
 NOT_LOCAL = "{model} is not on this machine, and prompts may only go to models that are. Pick another, or see Privacy."
 COMPARE_EMPTY = "The answer appears here."
+FACT_COST, FACT_TIME, FACT_FIRST_WORD, FACT_LENGTH = "cost", "time", "first word", "length"
+FACT_EXPECTED = "expected {figure}"
 COMPARE_NO_PROVIDER = "No model server is connected: these are the expected figures, without answers."
 ROUTER_CHOICE = "Router · {preset}"
 
@@ -199,19 +206,21 @@ MODELS_INTRO = (
 SEARCH_LABEL = "Search"
 SEARCH_PLACEHOLDER = "Name, owner or family"
 TASK_LABEL = "Standing in"
-TASK_INFO = "Mean percentile among these models over public benchmarks of that kind."
+MODELS_NOTE = (
+    "Standing: mean percentile among these models, 0 to 100, over the public tests of that kind that name the model. "
+    "B: billions of parameters; active: how many of them work on each word. Window: thousands of tokens that fit at "
+    "once. $/M: US dollars per million tokens. A token is a piece of a word. Empty or a dash: not published."
+)
+N_SHOWN = "{n} of {n_models} models"
 ALL_TASKS = "everything"
 LICENCE_LABEL = "Licence"
 ANY_LICENCE = ANY_SIZE = "any"
-SIZE_LABEL = "At most, B parameters"
+SIZE_LABEL = "Size at most, B"
 NEEDS_LABEL = "Must have"
 NEED_TOOLS, NEED_IMAGES, NEED_PRICE = "tools", "images", "listed price"
 NO_MODEL_FITS = "No model fits these filters. Clear the search or raise the size."
 SELECT_MODEL = "Select a model to see each figure with its source and date."
-VERSIONS = "Catalog {catalog} · parameters {parameters}, fitted on {trained_on}."
-CREDITS = (
-    "Benchmarks and speeds include figures by Artificial Analysis (artificialanalysis.ai) and LMArena (CC-BY-4.0)."
-)
+VERSIONS = "Catalog {catalog} · router parameters {parameters}, fitted on {trained_on}."
 
 STATUS_INTRO = "The model servers at this moment, and how each model that was asked did lately."
 STATUS_EMPTY = (

@@ -7,7 +7,15 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from omni.figures import DASH, format_count, format_quality, format_seconds, format_usd, short_name
+from omni.figures import (
+    DASH,
+    format_count,
+    format_percent,
+    format_quality,
+    format_seconds,
+    format_usd,
+    short_name,
+)
 from omni.references import ReferenceChoice
 from omni.types import Decision, Exclusion, Explanation, PromptProfile, Reason
 from omni.ui import text
@@ -24,9 +32,9 @@ CANDIDATE_COLUMNS = (
     "Score",
     "Quality",
     "±",
-    *(text.PARTS[part].capitalize() for part in PART_ORDER[1:]),
-    "$ / 1,000",
+    "$ per 1,000",
     "Seconds",
+    *(text.PARTS[part].capitalize() for part in PART_ORDER[1:]),
 )
 
 
@@ -37,13 +45,13 @@ def candidate_table(decision: Decision) -> pd.DataFrame:
     utility = np.sum(list(scores.parts.values()), axis=0)
     columns = [
         list(range(1, len(scores.model_ids) + 1)),
-        list(scores.model_ids),
+        [short_name(model_id) for model_id in scores.model_ids],
         (100 * utility).round(2),
         (100 * scores.parts["quality"]).round(1),
         (100 * scores.quality_se).round(1),
-        *((100 * scores.parts[part]).round(2) if part in scores.parts else 0.0 for part in PART_ORDER[1:]),
         (1000 * scores.cost_usd).round(3),
         scores.latency_s.round(1),
+        *((100 * scores.parts[part]).round(2) if part in scores.parts else 0.0 for part in PART_ORDER[1:]),
     ]
     table = dict(zip(CANDIDATE_COLUMNS, columns, strict=True))
     return pd.DataFrame(table | {text.PARTS[part].capitalize(): (100 * scores.parts[part]).round(2) for part in state})
@@ -60,14 +68,14 @@ def why_html(decision: Decision, explanation: Explanation, notes: Sequence[str] 
         return refusal_html(decision)
     chosen = decision.chosen
     figures = [
-        ("good answer", format_quality(chosen.quality, chosen.quality_se, small=True)),
-        ("cost", format_usd(chosen.cost_usd) + _mark(chosen.cost_basis)),
-        ("time", format_seconds(chosen.latency_s) + _mark(chosen.latency_basis)),
+        (text.TILE_QUALITY, format_quality(chosen.quality, chosen.quality_se, small=True)),
+        (text.TILE_COST, format_usd(chosen.cost_usd) + _mark(chosen.cost_basis)),
+        (text.TILE_TIME, format_seconds(chosen.latency_s) + _mark(chosen.latency_basis)),
     ]
     tiles = "".join(f'<div class="tile"><b>{value}</b><span>{name}</span></div>' for name, value in figures)
     parts = [
         f'<p class="eyebrow">{text.WHY_TITLE}</p>',
-        f'<h3 class="model" id="chosen-model">{escape(chosen.model_id)}</h3>',
+        f'<h2 class="model" id="chosen-model">{escape(chosen.model_id)}</h2>',
         f'<p class="lead">{escape(explanation.headline)}</p>',
         f'<div class="tiles">{tiles}</div>',
         _list([*notes, *explanation.reasons]),
@@ -114,12 +122,12 @@ def reading_html(profile: PromptProfile) -> str:
         "picture": profile.n_images > 0,
     }
     chips += [name for name, present in flags.items() if present]
-    warnings = [f"personal data: {kind.replace('_', ' ')}" for kind in profile.privacy_kinds]
+    warnings = [text.FOUND_KIND.format(kind=text.KINDS.get(kind, text.OTHER_KIND)[0]) for kind in profile.privacy_kinds]
     if profile.safety != "general":
         warnings.append(text.SAFETY[profile.safety])
     chip_html = "".join(f'<span class="chip">{escape(chip)}</span>' for chip in chips)
     chip_html += "".join(f'<span class="chip warn">{escape(chip)}</span>' for chip in warnings)
-    difficulty = _bar("difficulty", profile.difficulty, "amber")
+    difficulty = _bar(text.DIFFICULTY, profile.difficulty, "amber")
     return (
         f'<section class="card" aria-label="{text.READ_TITLE}"><p class="eyebrow">{text.READ_TITLE}</p>'
         f'<div class="chips">{chip_html}</div>{bars}{difficulty}</section>'
@@ -140,8 +148,9 @@ def exclusions_html(decision: Decision, search: str = "") -> str:
 
 
 def _reason_html(reason: Reason, exclusions: Sequence[Exclusion]) -> str:
+    says_more = len({exclusion.detail for exclusion in exclusions}) > 1
     rows = [
-        f"<li><code>{escape(exclusion.model_id)}</code> {escape(exclusion.detail)}</li>"
+        f"<li><code>{escape(exclusion.model_id)}</code>{f' {escape(exclusion.detail)}' if says_more else ''}</li>"
         for exclusion in exclusions[:MAX_NAMES_SHOWN]
     ]
     if len(exclusions) > MAX_NAMES_SHOWN:
@@ -160,10 +169,8 @@ def _why_not_html(decision: Decision, wanted: str) -> str:
             rows.append(f"<li><code>{escape(model_id)}</code> {place}</li>")
     for exclusion in decision.excluded:
         if wanted in exclusion.model_id.casefold():
-            reason = text.REASONS[exclusion.reason]
-            rows.append(
-                f"<li><code>{escape(exclusion.model_id)}</code> {escape(reason)}: {escape(exclusion.detail)}</li>"
-            )
+            reason = exclusion.detail or text.REASONS[exclusion.reason]
+            rows.append(f"<li><code>{escape(exclusion.model_id)}</code> was left out: {escape(reason)}</li>")
     if not rows:
         return f"<p>No model of the catalog has “{escape(wanted)}” in its name.</p>"
     return f"<ul>{''.join(rows[:MAX_NAMES_SHOWN])}</ul>"
@@ -177,15 +184,14 @@ def what_if_html(now: Decision, other: Decision) -> str:
         cells = (
             text.PRESET_NAMES[decision.preferences.preset],
             f"<code>{escape(short_name(chosen.model_id))}</code>",
-            f"{chosen.quality:.0%}",
+            format_percent(chosen.quality),
             format_usd(chosen.cost_usd),
             format_seconds(chosen.latency_s),
         )
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     same = now.chosen.model_id == other.chosen.model_id
     verdict = "The same model would answer." if same else _difference(now, other)
-    head = "<tr><th>Preset</th><th>Model</th><th>Quality</th><th>Cost</th><th>Time</th></tr>"
-    return f'<table class="plain">{head}{"".join(rows)}</table><p>{verdict}</p>'
+    return f"{_small_table(text.WHAT_IF_HEAD, rows)}<p>{verdict}</p>"
 
 
 def references_html(choices: Sequence[ReferenceChoice], decision: Decision) -> str:
@@ -200,24 +206,34 @@ def references_html(choices: Sequence[ReferenceChoice], decision: Decision) -> s
         cells = (
             escape(choice.policy),
             f"<code>{escape(short_name(choice.model_id))}</code>",
-            f"{candidate.quality:.0%}" if candidate else "–",
-            format_usd(candidate.cost_usd) if candidate else "–",
-            str(candidate.rank) if candidate else "–",
+            format_percent(candidate.quality) if candidate else DASH,
+            format_usd(candidate.cost_usd) if candidate else DASH,
+            str(candidate.rank) if candidate else DASH,
         )
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    head = "<tr><th>Policy</th><th>Model</th><th>Quality</th><th>Cost</th><th>Place here</th></tr>"
-    table = f'<table class="plain">{head}{"".join(rows)}</table>'
-    return f'<h4>{text.REFERENCES_TITLE}</h4>{table}<p class="hint">{text.REFERENCES_NOTE}</p>'
+    table = _small_table(text.REFERENCES_HEAD, rows)
+    return f'<h3>{text.REFERENCES_TITLE}</h3>{table}<p class="hint">{text.REFERENCES_NOTE}</p>'
 
 
 def _difference(now: Decision, other: Decision) -> str:
     points = 100 * (other.chosen.quality - now.chosen.quality)
-    words = [f"{points:+.1f} points of quality"]
+    words = [f"{abs(points):.1f} points {'more' if points > 0 else 'less'} quality"]
     if now.chosen.cost_usd and other.chosen.cost_usd:
-        words.append(f"{other.chosen.cost_usd / now.chosen.cost_usd:.2g} times the cost")
+        words.append(f"{_multiple(other.chosen.cost_usd / now.chosen.cost_usd)} the cost")
     if now.chosen.latency_s and other.chosen.latency_s:
-        words.append(f"{other.chosen.latency_s / now.chosen.latency_s:.2g} times the time")
+        words.append(f"{_multiple(other.chosen.latency_s / now.chosen.latency_s)} the time")
     return f"{escape(short_name(other.chosen.model_id))} would answer: {', '.join(words)}."
+
+
+def _multiple(ratio: float) -> str:
+    """ "18 % of" or "2.3 times"."""
+    return f"{format_percent(ratio)} of" if ratio < 0.995 else f"{ratio:.2g} times"
+
+
+def _small_table(head: Sequence[str], rows: Sequence[str]) -> str:
+    """A table that scrolls by itself where it is too wide."""
+    heads = "".join(f'<th scope="col">{name}</th>' for name in head)
+    return f'<div class="scroll small" tabindex="0"><table class="plain"><tr>{heads}</tr>{"".join(rows)}</table></div>'
 
 
 def _mark(basis: str | None) -> str:
@@ -225,7 +241,7 @@ def _mark(basis: str | None) -> str:
 
 
 def _bar(name: str, share: float, kind: str = "") -> str:
-    percent = f"{share:.0%}"
+    percent = format_percent(share)
     fill = f'<i role="img" aria-label="{escape(name)} {percent}"><u style="width:{100 * share:.1f}%"></u></i>'
     return f'<div class="bar {kind}"><span>{escape(name)}</span>{fill}<b>{percent}</b></div>'
 

@@ -35,6 +35,7 @@ class WhyUpdate(NamedTuple):
     legend: str
     picture: Any
     excluded: str
+    preset: Any
     what_if: str
 
 
@@ -56,15 +57,16 @@ async def on_show(turn: Turn, *, services: Services) -> WhyUpdate:
         empty = empty_candidate_table()
         hidden = gr.update(visible=False)
         picture = contributions_figure(None)
-        return WhyUpdate(empty_why_html(), hidden, hidden, empty, legend_html(), picture, "", text.WHAT_IF_EMPTY)
+        return WhyUpdate(empty_why_html(), hidden, hidden, empty, legend_html(), picture, "", None, text.WHAT_IF_EMPTY)
     return WhyUpdate(
         why=why_html(decision, explanation, turn.notes),
         reading=gr.update(value=reading_html(decision.profile), visible=True),
-        details=gr.update(visible=True),
+        details=gr.update(visible=decision.action != "refuse"),
         candidates=candidate_table(decision),
         legend=legend_html(decision),
         picture=contributions_figure(decision),
         excluded=exclusions_html(decision),
+        preset=None,
         what_if=references_html(services.references(decision), decision),
     )
 
@@ -114,9 +116,10 @@ def build_why(turn: gr.State, services: Services) -> WhyPanel:
                 empty_candidate_table(),
                 interactive=False,
                 max_height=420,
+                label=text.TAB_CANDIDATES,
                 show_label=False,
                 elem_id="candidates",
-                column_widths=[38, 186, 66, 74, 52, 64, 64, 66, 82, 80],
+                column_widths=[38, 204, 66, 74, 48, 96, 80, 64, 64, 66],
                 buttons=["fullscreen", "copy"],
             )
             gr.HTML(f'<p class="hint">{text.CANDIDATES_NOTE}</p>')
@@ -142,4 +145,4 @@ def build_why(turn: gr.State, services: Services) -> WhyPanel:
         show_progress="hidden",
         api_visibility="private",
     )
-    return WhyPanel(outputs=(why, reading, details, candidates, legend, picture, excluded, what_if))
+    return WhyPanel(outputs=(why, reading, details, candidates, legend, picture, excluded, preset, what_if))

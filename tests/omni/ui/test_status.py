@@ -45,7 +45,7 @@ def test_figures_have_units() -> None:
     """Shares, seconds, tokens a second, counts."""
     html = provider_html(_provider())
     for words in (
-        "99%",
+        "99 %",
         "0.31 s",
         "1.2 s",
         "81 tokens/s",

@@ -98,7 +98,7 @@ def test_other_policies_choices_are_shown_with_our_figures() -> None:
     services = replace(_connected(FakeServer()), references=lambda _: choices)
     html = asyncio.run(on_show(TURN, services=services)).what_if
     assert "<td>2</td>" in html
-    assert "away</code></td><td>–</td>" in html
+    assert "away</code></td><td>—</td>" in html
 
 
 def test_both_sides_answer() -> None:
@@ -179,7 +179,7 @@ def test_the_footer_credits_sources_and_says_what_is_not_kept() -> None:
     )
     html = footer_html(note)
     versions = ("2026-11-22-abcdef01", "p1", "12 prompts &lt;of ours&gt;")
-    for words in (*versions, "Artificial Analysis", "CC-BY-4.0", "PID 7", "never stored"):
+    for words in (*versions, "Example Board", "CC-BY-4.0", "PID 7", "never stored"):
         assert words in html
 
 
