@@ -85,7 +85,8 @@ def fit_matrix_factorisation(fit: FitData) -> LinearHeads:
     scaler, targets, folds = Scaler.fit(fit.prompts.features), fill_targets(fit), fold_of_rows(fit)
     rows = scaler.scale_rows(fit.prompts.features)
     centred = (targets.scores - targets.mean_score).astype(np.float32)
-    ranks = [rank for rank in RANKS if rank < min(centred.shape)]
+    smallest = int((folds != np.bincount(folds).argmax()).sum()) if folds.any() else len(rows)
+    ranks = [rank for rank in RANKS if rank < min(smallest, centred.shape[1])]
     if not ranks:
         flat = np.zeros((rows.shape[1], centred.shape[1]), dtype=np.float32)
         return _with_costs(scaler, rows, targets, flat, {"rank": 0})
@@ -112,7 +113,8 @@ def _directions(centred: np.ndarray, rank: int, seed: int) -> np.ndarray:
     rank = min(rank, *(size - 1 for size in centred.shape))
     from sklearn.decomposition import TruncatedSVD  # here: a second of start-up
 
-    return TruncatedSVD(rank, n_iter=3, random_state=seed).fit(centred).components_.astype(np.float32)
+    with np.errstate(invalid="ignore"):  # models that score alike leave no variance to explain a share of
+        return TruncatedSVD(rank, n_iter=3, random_state=seed).fit(centred).components_.astype(np.float32)
 
 
 def _with_costs(

@@ -1,20 +1,19 @@
-"""Prompt features in the form the learners use: centred blocks, similarity to landmarks, neighbours, clusters."""
+"""Prompt features in the form the learners use: centred blocks, similarity to landmarks, neighbours."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from sklearn.cluster import KMeans
 
 N_STATIC = 256
 N_NGRAM = 64
 N_LANDMARKS = 300
 N_NEIGHBOUR_DIMS = 48
-N_CLUSTERS = 16
-MIN_PROMPTS_PER_CLUSTER = 6
-MAX_FOR_CLUSTERING = 4000
 CLIP_SD = 4.0
+MAX_NORM = 2.0
+"""Usual length of an embedding block above which it is brought to 1: blocks of unit vectors never reach it, and the
+strengths of the regressions are meant for those."""
 
 
 class KernelSpec(NamedTuple):
@@ -41,8 +40,6 @@ class Mapped(NamedTuple):
     """Per kernel (n, n_landmarks) whitened similarity to the landmark prompts."""
     near: np.ndarray
     """(n, p) unit vectors; the inner product is the similarity of two prompts."""
-    cluster: np.ndarray
-    """(n,) int, the nearest of the cluster centres."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +60,6 @@ class FeatureMap:
     whiteners: tuple[np.ndarray, ...]
     projection: np.ndarray
     """(d, p) leading directions once every column has the same spread: neighbours are alike in form, too."""
-    centroids: np.ndarray
-    """(d, n_clusters)"""
-    centroid_norms: np.ndarray
 
     def linear(self, features: np.ndarray) -> np.ndarray:
         """(n, d) raw features -> (n, d) centred, scaled, clipped; an unknown value (NaN) becomes the centre."""
@@ -76,11 +70,6 @@ class FeatureMap:
         """(n, d) linear -> (n, p) unit vectors."""
         short = linear @ self.projection
         return short / np.maximum(np.linalg.norm(short, axis=1, keepdims=True), 1e-9)
-
-    @property
-    def ngram(self) -> slice:
-        """Columns of the n-gram directions, or all columns where the layout has none."""
-        return self.blocks.get("ngram", slice(None))
 
     def similarities(self, linear: np.ndarray) -> list[np.ndarray]:
         """(n, d) linear -> per kernel (n, k), not whitened."""
@@ -94,19 +83,15 @@ class FeatureMap:
             for spec, exponent in zip(KERNELS, self.exponents, strict=True)
         ]
 
-    def cluster(self, linear: np.ndarray) -> np.ndarray:
-        """(n, d) linear -> (n,) the nearest centre."""
-        return np.argmin(self.centroid_norms - 2.0 * (linear @ self.centroids), axis=1)
-
     def apply(self, features: np.ndarray) -> Mapped:
         """(n, d) raw features -> the learners' spaces."""
         linear = self.linear(features)
         kernels = (s @ white for s, white in zip(self.similarities(linear), self.whiteners, strict=True))
-        return Mapped(linear, tuple(kernels), self.near(linear), self.cluster(linear))
+        return Mapped(linear, tuple(kernels), self.near(linear))
 
 
 def fit_features(features: np.ndarray, seed: int) -> FeatureMap:
-    """Learns centre, scale, landmarks, neighbour space and clusters from (n, d) features of the fit prompts.
+    """Learns centre, scale, landmarks and neighbour space from (n, d) features of the fit prompts.
 
     With more than 320 columns they are read as [256 static embedding | 64 n-gram directions | signals];
     otherwise as one block of signals.
@@ -126,7 +111,6 @@ def fit_features(features: np.ndarray, seed: int) -> FeatureMap:
     evening = _evening(base)
     even = base * evening
     _, directions = np.linalg.eigh((even.T @ even).astype(np.float64))
-    centroids = _centroids(base, seed)
     return FeatureMap(
         centre=centre,
         scale=scale,
@@ -137,8 +121,6 @@ def fit_features(features: np.ndarray, seed: int) -> FeatureMap:
         exponents=exponents,
         whiteners=tuple(_whitener(np.exp(-e * d)) for e, d in zip(exponents, distances, strict=True)),
         projection=(evening[:, None] * directions[:, ::-1][:, :N_NEIGHBOUR_DIMS]).astype(np.float32),
-        centroids=np.ascontiguousarray(centroids.T),
-        centroid_norms=(centroids * centroids).sum(1),
     )
 
 
@@ -164,7 +146,7 @@ def _bounded(moved: np.ndarray, clip: np.ndarray) -> np.ndarray:
 
 
 def _scaling(raw: np.ndarray, first_signal: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Centre, scale and clip per column: unit-norm blocks stay as they are, signals get norm 1 together."""
+    """Centre, scale and clip per column: unit-norm blocks stay as they are, longer ones and signals get norm 1."""
     known = np.isfinite(raw)
     count = np.maximum(known.sum(0), 1)
     centre = np.where(known, raw, 0.0).sum(0) / count
@@ -175,6 +157,10 @@ def _scaling(raw: np.ndarray, first_signal: int) -> tuple[np.ndarray, np.ndarray
     signal = spread[first_signal:]
     scale[first_signal:] = np.where(signal > 1e-6, 1.0 / (np.maximum(signal, 1e-6) * width), 0.0)
     clip[first_signal:] = CLIP_SD / width
+    for block in (slice(0, min(N_STATIC, first_signal)), slice(N_STATIC, max(N_STATIC, first_signal))):
+        norm = float(np.linalg.norm(spread[block]))
+        if first_signal and norm > MAX_NORM:
+            scale[block] = 1.0 / norm
     return centre.astype(np.float32), scale, clip
 
 
@@ -182,15 +168,6 @@ def _evening(base: np.ndarray) -> np.ndarray:
     """(d,) factors that give every column the same spread; 0 for a constant one."""
     spread = base.std(0)
     return np.where(spread > 1e-7, 1.0 / np.maximum(spread, 1e-7), 0.0).astype(np.float32)
-
-
-def _centroids(base: np.ndarray, seed: int) -> np.ndarray:
-    """(k, d) k-means centres; a single one when there are too few different prompts for a table."""
-    sample = base[_sample(len(base), MAX_FOR_CLUSTERING, seed)]
-    n_clusters = min(N_CLUSTERS, len(base) // MIN_PROMPTS_PER_CLUSTER)
-    if n_clusters < 2 or len(np.unique(sample.round(5), axis=0)) < n_clusters:
-        return base.mean(0, keepdims=True)
-    return KMeans(n_clusters, n_init=1, max_iter=20, random_state=seed).fit(sample).cluster_centers_
 
 
 def _sample(n_rows: int, n_wanted: int, seed: int) -> np.ndarray:

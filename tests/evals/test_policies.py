@@ -152,6 +152,19 @@ def test_missing_cells_are_filled_by_model_and_prompt():
     assert np.isfinite(filled.costs).all()
 
 
+@pytest.mark.parametrize("score", [None, 1.0])
+@pytest.mark.parametrize("n_fit", [2, 6])
+@pytest.mark.parametrize("name", POLICIES.names())
+def test_a_handful_of_prompts_and_equal_scores_are_no_trouble(name, n_fit, score):
+    """Every policy fits and picks, without a warning; None = scores as they come."""
+    recording = build_recording(n_prompts=n_fit + 4)
+    scores = recording.scores if score is None else np.full_like(recording.scores, score)
+    prompts = recording.prompts.assign(split=["fit"] * n_fit + ["test"] * 4, group_id=recording.prompts["prompt_id"])
+    arena = build_arena(replace(recording, scores=scores, prompts=prompts), seed=0)
+    picks = POLICIES.create(name).choose(arena.fit, arena.test, build_dial(arena.fit)).picks
+    assert ((picks >= 0) & (picks < recording.n_models)).all()
+
+
 def test_folds_keep_groups_together():
     """No group stands in two folds."""
     arena = build_arena(build_recording(n_groups=40), seed=0)

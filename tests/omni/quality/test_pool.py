@@ -54,6 +54,16 @@ def test_three_lucky_scores_do_not_make_a_model_the_best() -> None:
     assert prediction.reference == 3
 
 
+def test_embeddings_of_another_size_are_routed_on_too() -> None:
+    """Another encoder's vectors may be thousands of times longer than unit ones."""
+    data = plant(200)
+    wide = np.random.default_rng(0).normal(size=(200, 400))
+    wide[:, : data.features.shape[1]] = data.features
+    plain, long = (fit(data._replace(features=(size * wide).astype(np.float32))) for size in (1.0, 1e4))
+    expected = plain.predict((wide).astype(np.float32)).quality
+    assert np.allclose(long.predict((1e4 * wide).astype(np.float32)).quality, expected, atol=1e-3)
+
+
 def test_models_scored_alike_are_doubted_alike() -> None:
     """Without gaps choosing needs the expected quality alone."""
     assert (fit(plant(200)).doubt == 0).all()
