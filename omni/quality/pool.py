@@ -87,7 +87,7 @@ class Pool:
     """How far they hold for a prompt; None = no deviations were learned."""
     trust: Trust
     weights: dict[str, float]
-    """Per learner, averaged over the contrasts between models."""
+    """Per learner, of the contrasts between models."""
     cost: AmountHead
     latency: AmountHead | None
     """None = no latency was given."""
@@ -168,7 +168,7 @@ def fit_pool(
         priors: abilities from public benchmarks.
         tasks: (n, n_tasks) task shares of the fit prompts, for `priors`; None = even.
         latencies_s: (n, m) seconds to the whole answer, NaN = unknown; None = none was recorded.
-        seed: of folds, landmarks and clusters; same input and seed, same pool.
+        seed: of folds and landmarks; same input and seed, same pool.
 
     Raises:
         InputError: the arrays do not belong together, or there is neither score nor prior.
@@ -242,7 +242,7 @@ def _learn(
     if expected is not None:
         deviation = (expected - start.prior_mean)[None].astype(held_out.dtype)
         held_out, prior_weight = np.concatenate([held_out, deviation]), np.append(prior_weight, 1.0)
-    parts = find_parts(trainer.deviations, relevance(worth, start.cost.usable(start.cost.mean)))
+    parts = find_parts(relevance(worth, start.cost.usable(start.cost.mean)))
     weigher = Weigher(held_out, trainer.deviations, seen, parts, folds, prior_weight)
     deviations = weigher.out_of_fold()
     trust = choose_shrink(
@@ -255,7 +255,7 @@ def _learn(
     weights = weigher.solve()
     names = (*LEARNERS, PRIOR)[: len(held_out)]
     transforms = {
-        name: parts.transform(trust.shrink * weights.parts[:, i], weights.level[i]) for i, name in enumerate(names)
+        name: parts.transform(trust.shrink * weights.contrasts[i], weights.level[i]) for i, name in enumerate(names)
     }
     return replace(
         start,
@@ -263,7 +263,7 @@ def _learn(
         familiarity=fit_familiarity(trainer.mapped.near, folds, seed),
         spread=np.maximum(trust.shrink * deviations.std(0), 0.01),
         trust=trust,
-        weights={name: float(weights.parts[:, i].mean()) for i, name in enumerate(names)},
+        weights={name: float(weights.contrasts[i]) for i, name in enumerate(names)},
         prior_transform=transforms.get(PRIOR, start.prior_transform),
     )
 

@@ -17,22 +17,13 @@ NEIGHBOUR_SOFTNESS = 0.1
 NEIGHBOUR_SHRINK = 3.0
 TABLE_SHRINK = 10.0
 """Prompts' worth of the model's mean in every table cell."""
-NGRAM_STRENGTH = 1.0
 KERNEL_STRENGTH = {"kernel_all": 10.0, "kernel_static": 3.0, "kernel_ngram": 3.0}
 DIFFICULTY_STRENGTH = 10.0
 CATEGORY_STRENGTH = 3.0
 CATEGORY_SHARPNESS = 8.0
 MAX_CATEGORIES = 40
 CHUNK = 512
-LEARNERS = (
-    "ngram",
-    *(spec.name for spec in KERNELS),
-    "neighbours",
-    "clusters",
-    "category",
-    "category_sharp",
-    "difficulty",
-)
+LEARNERS = (*(spec.name for spec in KERNELS), "neighbours", "category", "category_sharp", "difficulty")
 
 
 class Line(NamedTuple):
@@ -102,31 +93,26 @@ class Learners:
 
     names: tuple[str, ...]
     lines: Mapping[str, Line]
-    """ngram and kernels: features of that space to models."""
+    """Kernels: similarity to landmarks to models."""
     near: np.ndarray
     near_values: np.ndarray
-    cluster_table: np.ndarray
     category_line: Line | None
     category_tables: Mapping[str, np.ndarray]
     ease_line: Line
     ease_scale: float
     ease_curve: Line
 
-    def predict(self, name: str, mapped: Mapped, ngram: np.ndarray) -> np.ndarray:
+    def predict(self, name: str, mapped: Mapped) -> np.ndarray:
         """(n, m): the deviation one learner predicts."""
-        if name == "ngram":
-            return self.lines[name].at(ngram)
         for index, spec in enumerate(KERNELS):
             if spec.name == name:
                 return self.lines[name].at(mapped.kernels[index])
-        return self.predict_table(name, mapped.linear, mapped.near, mapped.cluster)
+        return self.predict_table(name, mapped.linear, mapped.near)
 
-    def predict_table(self, name: str, linear: np.ndarray, near: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    def predict_table(self, name: str, linear: np.ndarray, near: np.ndarray) -> np.ndarray:
         """(n, m): a learner that is not a regression."""
         if name == "neighbours":
             return neighbour_mean(self.near, self.near_values, near)
-        if name == "clusters":
-            return self.cluster_table[cluster]
         if name == "difficulty":
             return self.ease_curve.at(ease_basis(self.ease_line.at(linear)[:, 0] / self.ease_scale))
         if self.category_line is None:
@@ -143,7 +129,6 @@ class Learners:
             names=used,
             lines={name: line.onto(transforms[name]) for name, line in self.lines.items() if name in used},
             near_values=_onto(self.near_values, transforms, "neighbours").astype(np.float32),
-            cluster_table=_onto(self.cluster_table, transforms, "clusters"),
             category_tables={n: _onto(t, transforms, n) for n, t in self.category_tables.items()},
             ease_curve=self.ease_curve.onto(transforms["difficulty"]) if "difficulty" in used else self.ease_curve,
         )
@@ -152,7 +137,7 @@ class Learners:
 class Compiled:
     """Folded learners behind one call; regressions read similarities directly, without whitening."""
 
-    __slots__ = ("_feature_map", "_kernel_lines", "_learners", "_ngram", "_tables")
+    __slots__ = ("_feature_map", "_kernel_lines", "_learners", "_tables")
 
     def __init__(self, learners: Learners, feature_map: FeatureMap) -> None:
         self._learners, self._feature_map = learners, feature_map
@@ -160,7 +145,6 @@ class Compiled:
             Line((feature_map.whiteners[i] @ line.slope).astype(np.float32), line.intercept) if line else None
             for i, line in enumerate(learners.lines.get(spec.name) for spec in KERNELS)
         ]
-        self._ngram = learners.lines.get("ngram")
         self._tables = [name for name in learners.names if name not in learners.lines]
 
     def predict(self, linear: np.ndarray) -> np.ndarray:
@@ -171,12 +155,9 @@ class Compiled:
             for line, similarity in zip(self._kernel_lines, feature_map.similarities(linear), strict=True):
                 if line is not None:
                     out += line.at(similarity)
-        if self._ngram is not None:
-            out += self._ngram.at(linear[:, feature_map.ngram])
         near = feature_map.near(linear) if "neighbours" in self._tables else linear[:, :0]
-        cluster = feature_map.cluster(linear) if "clusters" in self._tables else np.zeros(len(linear), int)
         for name in self._tables:
-            out += learners.predict_table(name, linear, near, cluster)
+            out += learners.predict_table(name, linear, near)
         return out
 
 
@@ -193,7 +174,6 @@ class Trainer:
     ) -> None:
         """`deviations` (n, m) without gaps; `codes` (n,) category or -1 for all; `folds` (n,) from 0."""
         self.mapped = mapped = feature_map.apply(features)
-        self.ngram = ngram = mapped.linear[:, feature_map.ngram]
         self.deviations, self.folds = deviations, folds
         n_categories = int(codes.max()) + 1
         if not 2 <= n_categories <= MAX_CATEGORIES:
@@ -201,9 +181,10 @@ class Trainer:
         self.indicator = np.eye(n_categories)[codes] if n_categories else np.zeros((len(codes), 0))
         ease = deviations.mean(1, keepdims=True)
         self._linear = FoldMoments(mapped.linear, np.hstack([ease, self.indicator]), folds)
-        self._spaces = {"ngram": FoldMoments(ngram, deviations, folds)}
-        for spec, kernel in zip(KERNELS, mapped.kernels, strict=True):
-            self._spaces[spec.name] = FoldMoments(kernel, deviations, folds)
+        self._spaces = {
+            spec.name: FoldMoments(kernel, deviations, folds)
+            for spec, kernel in zip(KERNELS, mapped.kernels, strict=True)
+        }
         self.ease = np.zeros(len(folds))
         for fold in range(self.n_folds):
             rows = folds == fold
@@ -217,7 +198,6 @@ class Trainer:
         """All learners on every fold but one (None = on all)."""
         keep = np.ones(len(self.folds), bool) if left_out is None else self.folds != left_out
         values, member = self.deviations[keep], self.indicator[keep]
-        strengths = {"ngram": NGRAM_STRENGTH, **KERNEL_STRENGTH}
         ease = self._linear.solve(DIFFICULTY_STRENGTH, left_out)
         scale = float(self.ease[keep].std()) or 1.0
         category, tables = None, {}
@@ -228,10 +208,9 @@ class Trainer:
             tables = {"category": table, "category_sharp": table}
         return Learners(
             names=LEARNERS,
-            lines={name: space.solve(strengths[name], left_out) for name, space in self._spaces.items()},
+            lines={name: space.solve(KERNEL_STRENGTH[name], left_out) for name, space in self._spaces.items()},
             near=self.mapped.near[keep],
             near_values=values.astype(np.float32),
-            cluster_table=_cell_means(self.mapped.cluster[keep], values, int(self.mapped.cluster.max()) + 1),
             category_line=category,
             category_tables=tables,
             ease_line=Line(ease.slope[:, :1], ease.intercept[:1]),
@@ -248,11 +227,10 @@ class Trainer:
                 self.mapped.linear[rows],
                 tuple(kernel[rows] for kernel in self.mapped.kernels),
                 self.mapped.near[rows],
-                self.mapped.cluster[rows],
             )
             learners = self.fit(fold)
             for index, name in enumerate(LEARNERS):
-                out[index, rows] = learners.predict(name, mapped, self.ngram[rows])
+                out[index, rows] = learners.predict(name, mapped)
         return out
 
 
@@ -286,12 +264,6 @@ def neighbour_mean(near: np.ndarray, values: np.ndarray, query: np.ndarray) -> n
         summed = np.matmul(weight[:, None, :], values[chosen])[:, 0]
         out[start : start + CHUNK] = summed / (weight.sum(1) + NEIGHBOUR_SHRINK)[:, None]
     return out
-
-
-def _cell_means(labels: np.ndarray, values: np.ndarray, n_cells: int) -> np.ndarray:
-    onto = np.zeros((n_cells, values.shape[1]))
-    np.add.at(onto, labels, values)
-    return onto / (np.bincount(labels, minlength=n_cells)[:, None] + TABLE_SHRINK)
 
 
 def _onto(table: np.ndarray, transforms: Mapping[str, np.ndarray], name: str) -> np.ndarray:
