@@ -13,6 +13,7 @@ from omni.quality.abilities import TASKS, AbilityTable
 from omni.quality.boards import board_observations
 from omni.quality.kriging import ABILITY, LENGTH, N_SKILLS, Belief, Expected, Observed, condition, krige
 from omni.quality.lineage import ModelFacts, describe_models
+from omni.quality.nearby import Nearby, choose_rows, learn_nearby, to_directions
 from omni.quality.outcomes import learn
 from omni.quality.transfer import LABELS, TARGETS, SourceFacts, Transfer, make_design
 from omni.types import ModelCard, Task
@@ -95,6 +96,8 @@ class UnlabelledPool:
     """(m, m) of `level`, what a model does in this pool alone and what all share included."""
     price_in_usd_per_mtok: np.ndarray
     price_out_usd_per_mtok: np.ndarray
+    nearby: Nearby | None = None
+    """What outcomes say of prompts like theirs; None without outcomes."""
 
     @property
     def level_se(self) -> np.ndarray:
@@ -107,6 +110,10 @@ class UnlabelledPool:
         design = make_design(features, input_tokens, self.n_embedding)
         apart = design - self.usual
         logit = self._logits(self.heads.shares(design), apart)
+        suits = np.zeros(logit.shape)
+        if self.nearby is not None:
+            easier, suits = self.nearby.at(to_directions(apart))
+            logit = logit + easier
         likeliest = 1.0 / (1.0 + np.exp(-logit))
         # The mean of a logistic over a normal error of its argument, to about 0.02 (MacKay 1992).
         flatter = 1.0 / np.sqrt(1.0 + np.pi / 8.0 * np.diag(self.level_covariance))
@@ -115,19 +122,19 @@ class UnlabelledPool:
         known = np.where(np.isfinite(input_tokens), input_tokens, USUAL_TOKENS)
         cost = known[:, None] * self.price_in_usd_per_mtok + tokens * self.price_out_usd_per_mtok
         return Forecast(
-            quality=1.0 / (1.0 + np.exp(-flatter * logit)),
+            quality=np.clip(1.0 / (1.0 + np.exp(-flatter * logit)) + suits, 0.0, 1.0),
             quality_se=error,
-            worth=likeliest - RISK * error,
+            worth=likeliest + suits - RISK * error,
             cost_usd=cost * np.exp(self.log_cost) / 1e6,
         )
 
     def with_outcomes(
         self, features: np.ndarray, input_tokens: np.ndarray, scores: np.ndarray, costs_usd: np.ndarray | None
     ) -> "UnlabelledPool":
-        """The pool after seeing a few outcomes: scores and costs (n, m), NaN = not seen.
+        """The pool after seeing a few outcomes, all that there are: scores and costs (n, m), NaN = not seen.
 
-        The level of every model moves as far as its own scores, and those of models like it, support; what was
-        expected of prompts stays.
+        The level of every model moves as far as its own scores, and those of models like it, support; what they leave
+        unsaid moves prompts like those with outcomes. Which prompts say most, `choose_prompts` tells.
         """
         if not np.isfinite(scores).any():
             return self
@@ -142,13 +149,20 @@ class UnlabelledPool:
             ratio, ratio_noise = _cost_ratio(costs_usd, self.predict(features, input_tokens).cost_usd)
             lengths = _at_skills(LENGTH, self.length, self.usual_shares)
             shift = shift + condition(np.zeros(len(ratio)), lengths, ratio, ratio_noise)[0]
-        return replace(
+        after = replace(
             self,
             level=self.level + learned.shift @ usual,
             tilt=self.tilt + learned.shift,
             level_covariance=np.einsum("a,b,abij->ij", usual, usual, learned.covariance),
             log_cost=shift,
         )
+        apart = design - self.usual
+        return replace(after, nearby=learn_nearby(to_directions(apart), after._logits(shares, apart), scores))
+
+    def choose_prompts(self, features: np.ndarray, input_tokens: np.ndarray, n_prompts: int) -> np.ndarray:
+        """Rows of the prompts whose outcomes are worth having, the first before the second, and so on."""
+        design = make_design(features, input_tokens, self.n_embedding)
+        return choose_rows(to_directions(design - self.usual), n_prompts)
 
     def _logits(self, shares: np.ndarray, apart: np.ndarray) -> np.ndarray:
         """(n, m) from the mixture of skills and the design against the usual one."""
