@@ -1,0 +1,87 @@
+"""How well the seconds of an answer are foreseen: cross-validation on the fit side of a recording that timed them."""
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from omni.errors import InputError
+from omni.recording import Recording, load_recording
+
+N_FOLDS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foresight:
+    """Root mean squared errors of the logarithm of seconds, held out."""
+
+    recording: str
+    by_prompt: float
+    """Of the expected seconds of each prompt and model."""
+    by_mean: float
+    """Of the model's mean seconds."""
+    by_typical: float
+    """Of the model's geometric mean: the best that can be said without the prompt."""
+    n: int
+    n_models: int
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command and its options."""
+    parser = subparsers.add_parser("waits", help="how well the seconds of an answer are foreseen (fit side)")
+    parser.add_argument("recording", metavar="RECORDING", help="a folder in the recording format, with latency_s")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the errors."""
+    found = measure(load_recording(args.recording))
+    if args.json:
+        print(json.dumps(asdict(found)))
+        return 0
+    print(
+        f"{found.recording}: error of log seconds {found.by_prompt:.3f} by prompt and model, {found.by_mean:.3f} by "
+        f"the model's mean, {found.by_typical:.3f} by its geometric mean; {N_FOLDS} folds, n = {found.n:,} answers of "
+        f"{found.n_models} models"
+    )
+    return 0
+
+
+def measure(recording: Recording) -> Foresight:
+    """The errors on prompts whose group took no part in the fit.
+
+    Raises:
+        InputError: the recording timed nothing.
+    """
+    from omni.quality.amounts import fit_amounts
+    from omni.quality.features import fit_features
+    from omni.quality.pool import fold_of
+
+    rows = recording.is_fit
+    seconds = np.where(recording.latencies_s[rows] > 0, recording.latencies_s[rows], np.nan)
+    seconds = seconds[:, np.isfinite(seconds).any(axis=0)]
+    if not seconds.size:
+        raise InputError(f"recording {recording.name!r} has no latency_s; expected some. Time its answers.")
+    features, groups = recording.features[rows], recording.prompts["group_id"].to_numpy()[rows]
+    folds = fold_of(groups, N_FOLDS, seed=1)
+    expected = np.full((3, *seconds.shape), np.nan)
+    for fold in range(int(folds.max()) + 1):
+        inside, outside = folds != fold, folds == fold
+        known = seconds[inside]
+        feature_map = fit_features(features[inside], 0)
+        head = fit_amounts(feature_map.linear(features[inside]), known, fold_of(groups[inside], 5, seed=0))
+        expected[0, outside] = head.predict(feature_map.linear(features[outside]))
+        expected[1, outside] = head.mean
+        expected[2, outside] = np.exp(np.nanmean(np.log(known), axis=0))
+    errors = np.sqrt(np.nanmean((np.log(expected) - np.log(seconds)) ** 2, axis=(1, 2)))
+    by_prompt, by_mean, by_typical = errors.tolist()
+    return Foresight(
+        recording=recording.name,
+        by_prompt=by_prompt,
+        by_mean=by_mean,
+        by_typical=by_typical,
+        n=int(np.isfinite(seconds).sum()),
+        n_models=seconds.shape[1],
+    )
