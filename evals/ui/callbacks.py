@@ -19,6 +19,7 @@ from evals.replay import ReplayCancelled, policy_names
 from evals.ui import text, views
 from evals.ui.runs import BenchRuns, Run
 from omni.errors import InputError, OmniError
+from omni.explain import LANGUAGE_WORDS
 from omni.recording import find_recording
 from omni.recording.tables import read_card
 
@@ -97,11 +98,11 @@ class Board:
 
 
 def on_load(*, runs: BenchRuns) -> Recordings:
-    """The recordings with their sizes, counted once.
+    """The recordings, and what the first one is.
 
     Outputs: bench.recording, bench.facts
     """
-    choices = [(f"{entry.title} · {_sizes(entry)}", name) for name, entry in runs.entries.items()]
+    choices = [(entry.title, name) for name, entry in runs.entries.items()]
     chosen = default_recording(list(runs.entries))
     return Recordings(gr.update(choices=choices, value=chosen), on_recording(chosen, runs=runs))
 
@@ -338,7 +339,7 @@ def _shown(run: Run, sentence: str) -> Shown:
 
 
 def _sizes(entry: RecordingEntry) -> str:
-    languages = ", ".join(entry.languages) or DASH
+    languages = ", ".join(LANGUAGE_WORDS.get(language, language) for language in entry.languages) or DASH
     return text.RECORDING_SIZES.format(
         n_prompts=entry.n_prompts, n_models=entry.n_models, languages=languages, licence=entry.licence
     )

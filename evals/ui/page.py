@@ -25,6 +25,7 @@ padding:14px 16px;background:var(--block-background-fill);color:var(--body-text-
 .bench-tile b{font-size:19px;line-height:1.3}
 .bench-tile span{font-size:13px}.bench-tile small{font-size:12px;color:var(--body-text-color-subdued);min-height:1em}
 .bench-words{border-radius:0!important}
+#benchmark input[role=listbox]{text-overflow:ellipsis}
 .bench-empty{border:1px dashed var(--border-color-primary);border-radius:8px;padding:14px 16px;
 color:var(--body-text-color)}
 .bench-empty ol{margin:6px 0 0;padding-left:20px;line-height:1.6}
@@ -94,6 +95,8 @@ def _build_setup() -> Setup:
                 info=text.POLICIES_INFO,
                 elem_id="bench-policies",
             )
+            with gr.Accordion(text.POLICIES_TITLE, open=False, elem_id="bench-glossary"):
+                _words(text.POLICY_GLOSSARY)
     with gr.Row(equal_height=False):
         replay = gr.Button(text.REPLAY, variant="primary", elem_id="bench-replay", min_width=140, scale=1)
         stop = gr.Button(text.STOP, variant="stop", interactive=False, elem_id="bench-stop", min_width=100, scale=1)
@@ -155,7 +158,7 @@ def _build_destinations(runs: BenchRuns, key: gr.State) -> gr.Dropdown:
 def _build_figures(runs: BenchRuns, key: gr.State) -> None:
     with gr.Tab(text.TAB_FIGURES, id="figures") as tab:
         _words(text.CAPTION_FIGURES)
-        table = _table("bench-figures")
+        table = _table("bench-figures", text.TAB_FIGURES)
         with gr.Accordion(text.GLOSSARY_TITLE, open=False):
             _words(text.GLOSSARY)
         with gr.Row():
@@ -164,7 +167,7 @@ def _build_figures(runs: BenchRuns, key: gr.State) -> None:
                 for at, label in enumerate(text.DOWNLOADS)
             ]
         with gr.Accordion(text.SINGLES, open=False):
-            singles = _table("bench-singles")
+            singles = _table("bench-singles", text.SINGLES)
     _when_selected(tab, runs, on.on_figures, [key], [table, singles, *downloads])
 
 
@@ -172,7 +175,7 @@ def _build_misses(runs: BenchRuns, key: gr.State) -> gr.Dropdown:
     with gr.Tab(text.TAB_MISSES, id="misses") as tab:
         chosen = gr.Dropdown([], label=text.MISSES_OF, elem_id="bench-misses-of")
         caption = _words(elem_id="bench-misses-caption")
-        table = _table("bench-misses")
+        table = _table("bench-misses", text.TAB_MISSES)
     _when_selected(tab, runs, on.on_misses, [key, chosen], [caption, table])
     chosen.input(
         on.bind(on.on_misses, runs), [key, chosen], [caption, table], show_progress="hidden", api_visibility="private"
@@ -193,7 +196,7 @@ def _build_earlier(runs: BenchRuns, shown: list[Any]) -> None:
         with gr.Column(visible=False) as box:
             compared = _words(elem_id="bench-compared")
             plot = _plot("bench-comparison")
-            table = _table("bench-comparison-table")
+            table = _table("bench-comparison-table", text.COMPARE)
     gr.on(
         [earlier.expand, refresh.click],
         on.bind(on.on_earlier, runs),
@@ -245,8 +248,9 @@ def _plot(elem_id: str) -> gr.Plot:
     return gr.Plot(show_label=False, container=False, elem_id=elem_id)
 
 
-def _table(elem_id: str) -> gr.Dataframe:
+def _table(elem_id: str, label: str) -> gr.Dataframe:
+    """`label` is what a screen reader says."""
     return gr.Dataframe(
-        interactive=False, show_label=False, max_height=480, pinned_columns=1, buttons=["copy", "fullscreen"],
-        elem_id=elem_id,
+        interactive=False, label=label, show_label=False, max_height=480, pinned_columns=1,
+        buttons=["copy", "fullscreen"], elem_id=elem_id,
     )  # fmt: skip

@@ -15,6 +15,19 @@ RECORDING = "Recording"
 RECORDING_SIZES = "{n_prompts:,} prompts · {n_models} models · {languages} · {licence}"
 POLICIES = "Policies"
 POLICIES_INFO = "The mixture, the best single model and the oracle always run: the others are judged against them."
+POLICIES_TITLE = "What each policy does"
+POLICY_GLOSSARY = """
+Each learns from the recording's fit prompts and picks a model for each test prompt; only the oracle sees test scores.
+
+- **omni**: this project's router. **omni, 0 labels**: the same from public facts alone, without the recording's scores.
+- **best single**: the model with the best mean score, for every prompt.
+- **mixture**: a coin between two fixed models, weighted to spend any given budget. It never reads the prompt.
+- **oracle**: the best model of each prompt, known afterwards. Nobody can be better.
+- **kNN**: what did best on the most similar prompts. **k-means**: what did best in the prompt's cluster.
+- **ridge**: a linear prediction of each model's score. **matrix fact.**: the same through a few shared factors.
+- **task table**: what did best in the prompt's category, of which no other policy is told.
+- **random**: any model. **cheapest**: always the cheapest.
+"""
 SEED = "Seed"
 SEED_INFO = "Of random picks, folds and intervals. The same seed gives the same figures."
 MORE = "More settings"
@@ -75,6 +88,7 @@ CAPTION_CALIBRATION = (
 )
 CAPTION_FIGURES = "All figures are of the test prompts. A dash means not known or not defined."
 CAPTION_MISSES = "{policy} fell short of the best model on {n_missed:,} of {n_scored:,} scored test prompts."
+MISSES_NOTE = " Scores run from 0 to 1. Recordings shipped here hold no texts, so prompts go by their id."
 CAPTION_MISSES_CUT = " The {n_shown:,} costliest are listed."
 NO_MISSES = "Nothing to list: {policy} has no pick here that another model would have beaten."
 CAPTION_EARLIER = "Runs kept on this machine, newest first. Open one, or choose two and compare them."
@@ -133,7 +147,7 @@ NO_ROUTER = "No routing policy was in this run, so there is nothing to judge."
 
 TILE_GAIN = "gain at equal cost"
 TILE_DIFFERENCE = "against the best fixed model"
-TILE_MATCH = "cost to match it"
-TILE_GAP = "of the way to the oracle"
+TILE_MATCH = "of its cost is enough to match it"
+TILE_GAP = "of the way from it to the oracle"
 TILE_WORST = "worst category: {category}"
 TILE_ROUTING = "to route one prompt"

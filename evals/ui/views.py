@@ -13,7 +13,7 @@ CONTROLS = ("mixture", "best_single", "oracle")
 ROUTERS = ("omni", "omni_zero", "ridge", "knn", "kmeans", "matrix_factorisation", "task_table")
 """Who the verdict is about: the first of these in the run."""
 N_MISSES_SHOWN = 200
-_MISS_COLUMNS = ["Prompt", "Category", "Picked", "Score", "Best", "Its score"]
+_MISS_COLUMNS = ["Prompt", "Picked", "Score", "Best", "Its score", "Category"]
 
 
 class Tile(NamedTuple):
@@ -243,7 +243,7 @@ def misses(result: ReplayResult, policy: str, categories: pd.Series | None) -> M
     missed = both[both["score_best"] > both["score"] + 1e-9]
     if missed.empty:
         return Misses(text.NO_MISSES.format(policy=label), pd.DataFrame(columns=_MISS_COLUMNS))
-    caption = text.CAPTION_MISSES.format(policy=label, n_missed=len(missed), n_scored=len(both))
+    caption = text.CAPTION_MISSES.format(policy=label, n_missed=len(missed), n_scored=len(both)) + text.MISSES_NOTE
     missed = missed.assign(lost=missed["score_best"] - missed["score"]).reset_index()
     missed = missed.sort_values(["lost", "prompt_id"], ascending=[False, True], kind="stable").head(N_MISSES_SHOWN)
     if len(missed) == N_MISSES_SHOWN:
