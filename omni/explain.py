@@ -4,6 +4,8 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from omni.catalog import Catalog
 from omni.figures import format_percent, format_quality, format_seconds, format_usd
 from omni.types import (
@@ -16,6 +18,7 @@ from omni.types import (
     Preset,
     PromptProfile,
     Reason,
+    ScoreTable,
     Task,
 )
 
@@ -108,6 +111,8 @@ _POINTS_PER_USD_OF_1000 = 0.1
 """From quality per USD to points per $1 less on 1,000 answers."""
 _POINTS_PER_10_S = 1000.0
 """From quality per second to points per 10 s less."""
+_N_FACTORS, _N_HALVINGS = 129, 20
+"""Weights that are tried for another winner, and steps in which the nearest is closed in on."""
 _LEAST_POINTS = 0.05
 """Smaller differences read as 0.0."""
 
@@ -272,6 +277,8 @@ def _flips(decision: Decision) -> tuple[Flip, ...]:
 def _first_overtaking(decision: Decision, part: str, direction: str) -> tuple[float, str] | None:
     """The factor on one part's weight nearest to 1 at which somebody overtakes; utilities are linear in it."""
     values = decision.scores.parts[part]
+    if "place" in decision.scores.part_names:
+        return _first_with_votes(decision.scores, values, direction)
     rest = sum(decision.scores.parts.values()) - values
     best: tuple[float, str] | None = None
     for row in range(1, len(values)):
@@ -284,6 +291,38 @@ def _first_overtaking(decision: Decision, part: str, direction: str) -> tuple[fl
         if wanted and (best is None or abs(factor - 1) < abs(best[0] - 1)):
             best = (factor, decision.scores.model_ids[row])
     return best
+
+
+def _first_with_votes(table: ScoreTable, values: np.ndarray, direction: str) -> tuple[float, str] | None:
+    """The same where votes decide between the two that lead without them: found by trying weights."""
+    gains = _votes(table)
+    rest = sum(table.parts.values()) - values - gains - table.parts["place"]
+    factors = np.linspace(1.0, 0.0, _N_FACTORS) if direction == "lower" else np.geomspace(1.0, 1e4, _N_FACTORS)
+    changed = np.flatnonzero(_firsts(rest, values, gains, factors))
+    if not len(changed) or not changed[0]:
+        return None
+    near, far = factors[changed[0] - 1], factors[changed[0]]
+    for _ in range(_N_HALVINGS):
+        middle = np.array([(near + far) / 2])
+        near, far = (near, middle[0]) if _firsts(rest, values, gains, middle)[0] else (middle[0], far)
+    return float(far), table.model_ids[_firsts(rest, values, gains, np.array([far]))[0]]
+
+
+def _votes(table: ScoreTable) -> np.ndarray:
+    """(n,) what people's votes add to each expected quality."""
+    logits = dict(zip(table.quality_names, table.figures[len(table.part_names) :], strict=False))
+    unvoted: np.ndarray = 1 / (1 + np.exp(logits["feedback"] - sum(logits.values())))
+    return table.parts["quality"] - unvoted
+
+
+def _firsts(rest: np.ndarray, values: np.ndarray, gains: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """(n_factors,) rows that come first when `values` are scaled; votes decide between the two that lead without."""
+    before, each = rest + factors[:, None] * values, np.arange(len(factors))
+    first = before.argmax(axis=1)
+    led = before[each, first] + gains[first]
+    before[each, first] = -np.inf
+    second = before.argmax(axis=1)
+    return np.where(before[each, second] + gains[second] > led, second, first)
 
 
 def _exclusions(excluded: Sequence[Exclusion]) -> tuple[str, ...]:

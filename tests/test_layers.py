@@ -81,7 +81,7 @@ PURE = {
     "omni/policy.py": {"omni.types", "omni.errors", "omni.conditions", "omni.rules"},
     "omni/conditions.py": {"omni.types"},
     "omni/rules.py": {"omni.types", "omni.errors"},
-    "omni/explain.py": {"omni.types", "omni.errors", "omni.catalog"},
+    "omni/explain.py": {"omni.types", "omni.errors", "omni.catalog", "omni.figures"},
     "omni/types.py": set(),
     "omni/errors.py": set(),
 }

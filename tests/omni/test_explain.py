@@ -1,12 +1,15 @@
 """Explanations come from the decision's own numbers."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from omni.conditions import Conditions
 from omni.explain import explain
+from omni.policy import PRESETS
 from omni.router import Router
-from omni.types import Conversation, Preferences
+from omni.types import Conversation, Preferences, Task
 from omni.ui.wishes import slider_points
 
 PROMPT = Conversation.from_prompt("A farmer has 17 sheep; all but 9 run away. How many are left?")
@@ -44,6 +47,22 @@ def test_a_flip_really_flips(router: Router):
         past = named * (1.02 if named > now else 0.98)
         utility = sum(parts.values()) - parts[part] + parts[part] * past / now
         assert ids[int(utility.argmax())] == flip.model_id
+
+
+def test_a_flip_really_flips_where_people_have_voted(router: Router):
+    """With votes between the two that lead, the router itself chooses the named model just past the points."""
+    preferences = Preferences(allow=("Qwen/*",), weights=PRESETS["balanced"])
+    second = router.route(PROMPT, preferences).candidates[1].model_id
+    conditions = Conditions(residuals={task: {second: 1.0} for task in Task})
+    decision = router.route(PROMPT, preferences, conditions=conditions)
+    assert decision.chosen.model_id == second
+    flips = [flip for flip in explain(decision, router.catalog).flips if "10 s sooner" in flip.what]
+    assert flips
+    for flip in flips:
+        named, now = (float(number) for number in re.findall(r"(?:worth|now) ([\d.]+)", flip.what))
+        past = replace(decision.weights, quality_per_s=named * (1.02 if named > now else 0.98) / 1000)
+        again = router.route(PROMPT, replace(preferences, weights=past), conditions=conditions)
+        assert again.chosen.model_id == flip.model_id
 
 
 def test_the_points_of_a_flip_are_those_of_the_sliders(router: Router):
