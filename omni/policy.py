@@ -262,7 +262,8 @@ def _remove_by_window(sieve: _Sieve, need: int) -> None:
 
 
 def _worst_for_unknown(values: np.ndarray) -> np.ndarray:
-    if not np.isnan(values.max(initial=-np.inf)):  # the largest is NaN where any is
+    largest = values.max(initial=-np.inf)
+    if largest == largest:  # it is NaN where any value is
         return values
     unknown = np.isnan(values)
     # fmax passes over NaN; where nothing is known, nothing is worse

@@ -117,7 +117,7 @@ class Router:
         ]
         kept = np.array([mask for mask, _ in filtered])
         order = self._reference_order(weights)
-        references = np.array([[_first_kept(order, mask, excluded)] for mask, excluded in filtered])
+        references = np.array([_first_kept(order, mask, excluded) for mask, excluded in filtered])
         parts = self._parts(estimate, references, weights)
         stays = self._add_state(parts, kept, weights, conditions, rulings)
         tables = self._ranked(estimate, parts, kept, profiles)
@@ -140,15 +140,15 @@ class Router:
                 sticky_model_id=stay,
             )
             for decision_id, profile, (_, excluded), reference, table, ruling, stay in zip(
-                ids, profiles, filtered, references[:, 0].tolist(), tables, rulings, stays, strict=True
+                ids, profiles, filtered, references.tolist(), tables, rulings, stays, strict=True
             )
         ]
 
     def _parts(self, estimate: Estimate, references: np.ndarray, weights: Weights) -> dict[str, np.ndarray]:
         cost = estimate.cost_usd
-        rows = np.arange(len(cost))[:, None]
-        doubt = gain_se(estimate.quality_se, references)
-        return utilities(estimate.quality, doubt, cost, estimate.latency_s, weights, cost[rows, references])
+        places = np.arange(len(cost)) * cost.shape[1] + references
+        doubt = gain_se(estimate.quality_se, places)
+        return utilities(estimate.quality, doubt, cost, estimate.latency_s, weights, cost.take(places)[:, None])
 
     def _add_state(
         self,

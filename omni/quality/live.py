@@ -143,15 +143,15 @@ def _blend(published: float, seen: float, weight: float) -> float:
     return (TRUSTED_SPEEDS * published + weight * seen) / (TRUSTED_SPEEDS + weight)
 
 
-def gain_se(quality_se: np.ndarray, reference: np.ndarray) -> np.ndarray:
+def gain_se(quality_se: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Standard error (n_prompts, n_models) of the quality difference to each prompt's reference model.
 
-    The errors of two models are taken as independent. `reference` is (n_prompts, 1), a column per prompt.
+    The errors of two models are taken as independent. `places` is (n_prompts,): where the references stand when the
+    prompts' rows follow one another.
     """
-    rows = np.arange(len(quality_se))[:, None]
     # errors lie between 0 and 1: np.hypot's care for overflow would cost eight times as much
-    difference = np.sqrt(quality_se**2 + quality_se[rows, reference] ** 2)
-    difference[rows, reference] = 0.0
+    difference = np.sqrt(quality_se**2 + quality_se.take(places)[:, None] ** 2)
+    difference.put(places, 0.0)
     return difference
 
 

@@ -31,7 +31,8 @@ class StaticEncoder:
 
     def __init__(self, embeddings: np.ndarray, vocabulary: dict[str, int], unknown_id: int) -> None:
         # as stored: the shipped table has 8-bit integers, whose sums are exact and which take a quarter of the memory
-        self._embeddings = embeddings
+        self.embeddings = embeddings
+        """(n_pieces, n_dimensions)"""
         self._vocabulary = vocabulary
         self._unknown_id = unknown_id
         self._dropped, self._words = _word_patterns()
@@ -40,11 +41,11 @@ class StaticEncoder:
 
     @property
     def n_dimensions(self) -> int:
-        return self._embeddings.shape[1]
+        return self.embeddings.shape[1]
 
     @property
     def n_pieces(self) -> int:
-        return self._embeddings.shape[0]
+        return self.embeddings.shape[0]
 
     def words(self, flat: str) -> list[str]:
         """Words and single marks of a lower-case text, accents taken off, each ideograph apart."""
@@ -74,7 +75,7 @@ class StaticEncoder:
         """The L2-normalised mean of the pieces' vectors, (n_dimensions,) float32; zeros when there is no piece."""
         if not len(piece_ids):
             return np.zeros(self.n_dimensions, dtype=np.float32)
-        taken = self._embeddings.take(piece_ids, axis=0).astype(np.float32)
+        taken = self.embeddings.take(piece_ids, axis=0).astype(np.float32)
         # sums of 8-bit integers are exact in any order, and a product is the fastest
         return normalised(np.ones(len(taken), dtype=np.float32) @ taken)
 

@@ -134,7 +134,9 @@ class FeatureMaker:
         piece_ids = np.frombuffer(b"".join(pieces), dtype=np.int64)
         piece_starts = list(accumulate([len(ids) // piece_ids.itemsize for ids in pieces], initial=0))
         word_counts = count_words_of(piece_ids, piece_starts)
-        directions = weighted_sums(grams, grams.weights, self._projection.matrix)
+        directions = weighted_sums(grams.bins, grams.starts, grams.weights, self._projection.matrix)
+        ones = np.ones(len(piece_ids), dtype=np.float32)
+        totals = weighted_sums(piece_ids, piece_starts, ones, self.encoder.embeddings)
         counts = count_characters_of(joined)
         structures = [find_structure(c, count.n_digit_runs) for c, count in zip(canonicals, counts, strict=True)]
         rows = np.empty((len(texts), self.n_features), dtype=np.float32)
@@ -142,7 +144,7 @@ class FeatureMaker:
         readings = []
         for position, (canonical, structure, row) in enumerate(zip(canonicals, structures, rows, strict=True)):
             own_ids = piece_ids[piece_starts[position] : piece_starts[position + 1]]
-            row[: self.n_static] = self.encoder.vector(own_ids)
+            row[: self.n_static] = normalised(totals[position])
             row[self.n_static : self.n_embedding] = normalised(directions[position])
             readings.append(
                 TextReading(

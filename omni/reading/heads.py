@@ -103,7 +103,7 @@ def _sparse(bins: np.ndarray, weights: np.ndarray, idf: np.ndarray, table: np.nd
 
 def _sparse_of(table: CountTable, idf: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     values = table.weights * idf.take(table.bins)
-    sums = weighted_sums(table, values, matrix)
+    sums = weighted_sums(table.bins, table.starts, values, matrix)
     parts = (values[start:end] for start, end in pairwise(table.starts))
     norms = np.array([math.sqrt(part @ part) or 1.0 for part in parts], dtype=np.float32)
     return sums / norms[:, None]

@@ -137,7 +137,7 @@ class Identifier:
     def __init__(self, model: Any, languages: Sequence[str]) -> None:
         columns = [column for column, language in enumerate(model.nb_classes) if language in languages]
         self._languages = [sys.intern(str(model.nb_classes[column])) for column in columns]
-        self._weights = np.ascontiguousarray(model.nb_ptc[:, columns])
+        self._weights = np.ascontiguousarray(model.nb_ptc[:, columns], dtype=np.float32)
         self._priors = model.nb_pc[columns]
 
     def classify(self, visited: np.ndarray) -> str:
@@ -145,14 +145,14 @@ class Identifier:
         if not len(visited):
             return self._languages[0]
         ordered = np.sort(visited)
-        ends, counts = run_lengths(ordered)
-        weights = self._weights.take(ordered[ends], axis=0).astype(np.float32)
+        starts, counts = run_lengths(ordered)
+        weights = self._weights.take(ordered[starts], axis=0)
         scores = _visit_weights().take(counts, mode="clip") @ weights + self._priors
         return self._languages[int(scores.argmax())]
 
     def classify_many(self, visits: CountTable) -> list[str]:
         """What `classify` says of each text."""
-        best = (weighted_sums(visits, visits.weights, self._weights) + self._priors).argmax(axis=1)
+        best = (weighted_sums(visits.bins, visits.starts, visits.weights, self._weights) + self._priors).argmax(axis=1)
         lengths = np.diff(visits.starts)
         return [self._languages[place] for place in np.where(lengths > 0, best, 0).tolist()]
 

@@ -97,8 +97,8 @@ def count_grams_and_words(codes: np.ndarray, piece_ids: np.ndarray) -> tuple[Gra
     words |= _IS_WORD
     # numpy sorts 32-bit integers faster than 16-bit ones
     keys.sort()
-    ends, counts = run_lengths(keys)
-    bins = keys[ends].astype(np.int64)
+    starts, counts = run_lengths(keys)
+    bins = keys[starts].astype(np.int64)
     weights = log_weights().take(counts, mode="clip")
     first_word = int(bins.searchsorted(_IS_WORD))
     return (
@@ -124,15 +124,11 @@ def hash_words(ids: np.ndarray, padded: np.ndarray, out: np.ndarray) -> None:
 
 
 def run_lengths(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each run of equal values ends (its last position), and how long it is."""
-    changes = (ordered[1:] != ordered[:-1]).nonzero()[0]
-    borders = np.empty(len(changes) + 2, dtype=np.int64)
-    borders[0] = -1
-    borders[1:-1] = changes
-    borders[-1] = len(ordered) - 1
-    if not len(ordered):
-        borders = borders[:1]
-    return borders[1:], borders[1:] - borders[:-1]
+    """Where each run of equal values begins, and how long it is."""
+    is_border = np.ones(len(ordered) + 1, dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_border[1:-1])
+    borders = is_border.nonzero()[0]
+    return borders[:-1], borders[1:] - borders[:-1]
 
 
 @lru_cache(maxsize=1)

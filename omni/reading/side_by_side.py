@@ -122,8 +122,8 @@ def count_rows(
         weight_of: Weight by count; None = 1 + log count.
     """
     ordered = np.sort(keys)
-    ends, counts = run_lengths(ordered)
-    distinct = ordered[ends]
+    begins, counts = run_lengths(ordered)
+    distinct = ordered[begins]
     starts = np.searchsorted(distinct, np.arange(n_rows + 1, dtype=np.uint32) << np.uint32(value_bits)).tolist()
     # what stands for nothing is sorted to the end
     distinct, counts = distinct[: starts[-1]], counts[: starts[-1]]
@@ -131,15 +131,21 @@ def count_rows(
     return CountTable(bins, (log_weights() if weight_of is None else weight_of).take(counts, mode="clip"), starts)
 
 
-def weighted_sums(table: CountTable, values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Of each text the sum of the matrix' rows at its bins, times `values`; (n_texts, n_columns) float32."""
-    starts = table.starts
+def weighted_sums(bins: np.ndarray, starts: Sequence[int], values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Of each text the sum of the matrix' rows at its bins, times `values`; (n_texts, n_columns) float32.
+
+    Args:
+        bins: Of all texts, one after another, int64.
+        starts: Where each text begins in `bins`, and the end of the last.
+        values: As long as `bins`, float32.
+        matrix: (n_bins, n_columns)
+    """
     n_texts = len(starts) - 1
     sums = np.empty((n_texts, matrix.shape[1]), dtype=np.float32)
     for first in range(0, n_texts, _TEXTS_PER_TAKE):
         texts = range(first, min(first + _TEXTS_PER_TAKE, n_texts))
         begin, end = starts[first], starts[texts.stop]
-        taken = matrix.take(table.bins[begin:end], axis=0).astype(np.float32, copy=False)
+        taken = matrix.take(bins[begin:end], axis=0).astype(np.float32, copy=False)
         for row in texts:
             here, stop = starts[row], starts[row + 1]
             np.matmul(values[here:stop], taken[here - begin : stop - begin], out=sums[row])
