@@ -25,7 +25,7 @@ padding:14px 16px;background:var(--block-background-fill);color:var(--body-text-
 .bench-tile b{font-size:19px;line-height:1.3}
 .bench-tile span{font-size:13px}.bench-tile small{font-size:12px;color:var(--body-text-color-subdued);min-height:1em}
 .bench-words{border-radius:0!important}
-#benchmark input[role=listbox]{text-overflow:ellipsis}
+#benchmark input[role=combobox]{text-overflow:ellipsis;padding-right:28px!important}
 .bench-empty{border:1px dashed var(--border-color-primary);border-radius:8px;padding:14px 16px;
 color:var(--body-text-color)}
 .bench-empty ol{margin:6px 0 0;padding-left:20px;line-height:1.6}
@@ -97,13 +97,19 @@ def _build_setup() -> Setup:
             )
             with gr.Accordion(text.POLICIES_TITLE, open=False, elem_id="bench-glossary"):
                 _words(text.POLICY_GLOSSARY)
+            with gr.Accordion(text.MORE, open=False, elem_id="bench-more"):
+                seed = gr.Number(
+                    0,
+                    label=text.SEED,
+                    info=text.SEED_INFO,
+                    precision=0,
+                    minimum=0,
+                    maximum=MAX_SEED,
+                    elem_id="bench-seed",
+                )
     with gr.Row(equal_height=False):
-        replay = gr.Button(text.REPLAY, variant="primary", elem_id="bench-replay", min_width=140, scale=1)
-        stop = gr.Button(text.STOP, variant="stop", interactive=False, elem_id="bench-stop", min_width=100, scale=1)
-        with gr.Accordion(text.MORE, open=False, elem_id="bench-more"):
-            seed = gr.Number(
-                0, label=text.SEED, info=text.SEED_INFO, precision=0, minimum=0, maximum=MAX_SEED, elem_id="bench-seed"
-            )
+        replay = gr.Button(text.REPLAY, variant="primary", elem_id="bench-replay", min_width=140, scale=0)
+        stop = gr.Button(text.STOP, variant="stop", interactive=False, elem_id="bench-stop", min_width=140, scale=0)
     progress = gr.HTML(views.status_html(text.READY), elem_id="bench-progress", padding=False)
     return Setup(recording, facts, policies, seed, replay, stop, progress)
 
@@ -175,7 +181,7 @@ def _build_misses(runs: BenchRuns, key: gr.State) -> gr.Dropdown:
     with gr.Tab(text.TAB_MISSES, id="misses") as tab:
         chosen = gr.Dropdown([], label=text.MISSES_OF, elem_id="bench-misses-of")
         caption = _words(elem_id="bench-misses-caption")
-        table = _table("bench-misses", text.TAB_MISSES)
+        table = _table("bench-misses", text.TAB_MISSES, column_widths=[140, 190, 66, 190, 92, 140])
     _when_selected(tab, runs, on.on_misses, [key, chosen], [caption, table])
     chosen.input(
         on.bind(on.on_misses, runs), [key, chosen], [caption, table], show_progress="hidden", api_visibility="private"
@@ -248,9 +254,9 @@ def _plot(elem_id: str) -> gr.Plot:
     return gr.Plot(show_label=False, container=False, elem_id=elem_id)
 
 
-def _table(elem_id: str, label: str) -> gr.Dataframe:
+def _table(elem_id: str, label: str, **look: Any) -> gr.Dataframe:
     """`label` is what a screen reader says."""
     return gr.Dataframe(
         interactive=False, label=label, show_label=False, max_height=480, pinned_columns=1,
-        buttons=["copy", "fullscreen"], elem_id=elem_id,
+        buttons=["copy", "fullscreen"], elem_id=elem_id, **look,
     )  # fmt: skip
