@@ -8,18 +8,20 @@ one more learner and a pull on the means with scores.
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from omni.errors import InputError
 from omni.quality.amounts import AmountHead, fit_amounts
+from omni.quality.calibrate import Calibration, fit_calibration
 from omni.quality.features import FeatureMap, fit_features
 from omni.quality.gaps import fill_low_rank
 from omni.quality.guard import Trust, choose_shrink, relevance, unbiased_scores
 from omni.quality.means import fit_means, prior_means, thin_doubt
 from omni.quality.novelty import Familiarity, fit_familiarity
 from omni.quality.stack import LEARNERS, Compiled, Trainer
-from omni.quality.weigh import Weigher, find_parts
+from omni.quality.weigh import HeldOut, Weigher, find_parts
 
 N_FOLDS = 5
 MIN_FOR_STACK = 30
@@ -85,6 +87,8 @@ class Pool:
     """None = no deviations were learned."""
     familiarity: Familiarity | None
     """How far they hold for a prompt; None = no deviations were learned."""
+    calibration: Calibration | None
+    """None = no deviations were learned."""
     trust: Trust
     weights: dict[str, float]
     """Per learner, of the contrasts between models."""
@@ -111,19 +115,23 @@ class Pool:
         """
         linear = self.feature_map.linear(np.atleast_2d(features))
         quality = np.repeat(self.mean[None], len(linear), axis=0)
-        unsaid = np.broadcast_to(self.spread, quality.shape)
+        unsaid, familiar = np.broadcast_to(self.spread, quality.shape), np.ones((len(linear), 1))
         if self.stack is not None and self.familiarity is not None:
             familiar = self.familiarity.share(self.feature_map.near(linear))[:, None]
             quality += familiar * self.stack.predict(linear)
             unsaid = unsaid * np.sqrt(2.0 - familiar**2)
         if self.prior is not None and tasks is not None:
             quality += (self.prior.quality(tasks, len(linear), difficulty) - self.prior_mean) @ self.prior_transform
+        quality = into_range(quality)
+        if self.calibration is not None:
+            moved = self.calibration.shift(_promised(quality, self.doubt).value)
+            quality = into_range(quality + familiar * moved[:, None])
         reference = int(np.argmax(self.mean - self.doubt))
         error = np.hypot(self.mean_se, unsaid)
         gain_error = np.hypot(error, error[:, [reference]])
         gain_error[:, reference] = 0.0
         return PoolPrediction(
-            quality=into_range(quality),
+            quality=quality,
             quality_se=error,
             gain_se=gain_error,
             cost_usd=self.cost.predict(linear),
@@ -194,6 +202,7 @@ def fit_pool(
         spread=np.full(n_models, UNLEARNED_SPREAD),
         stack=None,
         familiarity=None,
+        calibration=None,
         trust=NO_TRUST,
         weights={} if priors is None else {PRIOR: 1.0},
         cost=fit_amounts(linear, costs_usd, folds),
@@ -207,7 +216,8 @@ def fit_pool(
     if scores is None or filled is None or n_scored < MIN_FOR_STACK or n_models < 2:
         return start
     codes = category_codes(categories, n_prompts)
-    trainer = Trainer(feature_map, features, filled - means.value, codes, folds)
+    # Around their own mean: the means are pulled together, and learners with an intercept would undo that.
+    trainer = Trainer(feature_map, features, filled - filled.mean(0), codes, folds)
     return _learn(start, trainer, scores, costs_usd, expected, seed=seed)
 
 
@@ -244,10 +254,10 @@ def _learn(
         held_out, prior_weight = np.concatenate([held_out, deviation]), np.append(prior_weight, 1.0)
     parts = find_parts(relevance(worth, start.cost.usable(start.cost.mean)))
     weigher = Weigher(held_out, trainer.deviations, seen, parts, folds, prior_weight)
-    deviations = weigher.out_of_fold()
+    combined = weigher.out_of_fold()
     trust = choose_shrink(
         worth,
-        deviations,
+        combined.contrasts,
         start.cost.usable(start.cost.predict(trainer.mapped.linear)),
         unbiased_scores(scores, seen, start.mean),
         start.cost.usable(np.where(np.isfinite(costs_usd), costs_usd, start.cost.mean)),
@@ -261,11 +271,35 @@ def _learn(
         start,
         stack=Compiled(trainer.fit().fold(transforms), start.feature_map),
         familiarity=fit_familiarity(trainer.mapped.near, folds, seed),
-        spread=np.maximum(trust.shrink * deviations.std(0), 0.01),
+        calibration=_calibrate(start, trainer, combined, trust.shrink, scores),
+        spread=np.maximum(trust.shrink * combined.contrasts.std(0), 0.01),
         trust=trust,
         weights={name: float(weights.contrasts[i]) for i, name in enumerate(names)},
         prior_transform=transforms.get(PRIOR, start.prior_transform),
     )
+
+
+class _Promised(NamedTuple):
+    """Of the chosen model, (n,) each."""
+
+    model: np.ndarray
+    value: np.ndarray
+
+
+def _promised(quality: np.ndarray, doubt: np.ndarray) -> _Promised:
+    """What (n, m) predicted quality says of the models chosen where only quality counts."""
+    model = np.argmax(quality - doubt, axis=1)
+    return _Promised(model, quality[np.arange(len(quality)), model])
+
+
+def _calibrate(start: Pool, trainer: Trainer, combined: HeldOut, shrink: float, scores: np.ndarray) -> Calibration:
+    """Learns from choices on held-out prompts, by means and deviations of the other folds."""
+    quality = start.mean - trainer.deviations.mean(0) + shrink * combined.contrasts + combined.level[:, None]
+    for fold in range(trainer.n_folds):
+        rows = trainer.folds == fold
+        quality[rows] += trainer.deviations[~rows].mean(0)
+    chosen = _promised(into_range(quality), start.doubt)
+    return fit_calibration(chosen.value, scores[np.arange(len(scores)), chosen.model])
 
 
 def _check(features: np.ndarray, scores: np.ndarray | None, costs_usd: np.ndarray, priors: AbilityPrior | None) -> None:

@@ -5,6 +5,7 @@ between models. One weight a learner serves all contrasts: weighing the main one
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import nnls
@@ -48,6 +49,15 @@ class Weights:
     level: np.ndarray
 
 
+class HeldOut(NamedTuple):
+    """Combined predictions with weights that never saw the prompt's fold, score units."""
+
+    contrasts: np.ndarray
+    """(n, m)"""
+    level: np.ndarray
+    """(n,)"""
+
+
 def find_parts(relevance: np.ndarray) -> Parts:
     """Parts for models of which `relevance` (m,) 0..1 says how much each matters."""
     relevance = np.maximum(relevance, MIN_RELEVANCE)
@@ -86,13 +96,14 @@ class Weigher:
         )
         return Weights(contrasts=contrasts, level=level)
 
-    def out_of_fold(self) -> np.ndarray:
-        """(n, m) contrasts combined with weights that never saw the prompt's fold, in score units, without level."""
-        out = np.zeros(self.held_out.shape[1:])
+    def out_of_fold(self) -> HeldOut:
+        """Every prompt predicted with weights from the other folds."""
+        whole, level = np.zeros(self.held_out.shape[1:]), np.zeros(len(self.folds))
         for fold in range(int(self.folds.max()) + 1):
-            rows = self.folds == fold
-            out[rows] = np.tensordot(self.solve(fold).contrasts, self.held_out[:, rows], axes=1)
-        return out - (out @ self.parts.level)[:, None]
+            rows, weights = self.folds == fold, self.solve(fold)
+            whole[rows] = np.tensordot(weights.contrasts, self.held_out[:, rows], axes=1)
+            level[rows] = weights.level @ self.held_level[:, rows]
+        return HeldOut(whole - (whole @ self.parts.level)[:, None], level)
 
 
 def solve_weights(gram: np.ndarray, moment: np.ndarray, prior: np.ndarray, doubt: float) -> np.ndarray:
