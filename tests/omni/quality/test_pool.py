@@ -54,6 +54,16 @@ def test_three_lucky_scores_do_not_make_a_model_the_best() -> None:
     assert prediction.reference == 3
 
 
+def test_a_single_score_does_not_move_what_is_expected_of_the_others() -> None:
+    """Means pulled together stay so: the learners predict deviations around them, not the raw means again."""
+    data = plant(400, 12)
+    scores = data.scores.copy()
+    scores[:, :4] = np.nan
+    scores[0, :4] = 1.0
+    pool = fit(data._replace(scores=scores))
+    assert np.allclose(pool.predict(data.features).quality.mean(0), pool.mean, atol=0.08)
+
+
 def test_embeddings_of_another_size_are_routed_on_too() -> None:
     """Another encoder's vectors may be thousands of times longer than unit ones."""
     data = plant(200)
