@@ -1,4 +1,4 @@
-"""python -m evals replay | list | report | robustness | zero | held-out | turns | waits | build."""
+"""python -m evals replay | list | report | robustness | zero | held-out | turns | waits | stress | build."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from evals import build, foresight, held_out, robustness, turns, zero
+from evals import build, foresight, held_out, robustness, stress, turns, zero
 from omni.errors import InputError, OmniError, StoreError
 
 
@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     zero.add_parser(subparsers)
     held_out.add_parser(subparsers)
     turns.add_parser(subparsers)
+    stress.add_parser(subparsers)
     foresight.add_parser(subparsers)
     build.add_parser(subparsers)
     args = parser.parse_args(argv)
