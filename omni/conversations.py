@@ -20,9 +20,17 @@ class _Message(BaseModel):
     tool_calls: list[dict[str, Any]] | None = None
 
 
+class _Function(BaseModel):
+    name: str = ""
+
+
+class _Tool(_Function):
+    function: _Function | None = None
+
+
 class _Request(BaseModel):
     messages: list[_Message]
-    tools: list[dict[str, Any]] | None = None
+    tools: list[_Tool] | None = None
     response_format: dict[str, Any] | None = None
 
 
@@ -53,10 +61,11 @@ def build_conversation(request: dict[str, Any], *, where: str = "request") -> Co
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f'{where}: {place}: {first["msg"]}; expected [{{"role": "user", "content": "…"}}].') from error
+        said = first["msg"].partition(" or instance of ")[0]
+        raise InputError(f'{where}: {place}: {said}; expected [{{"role": "user", "content": "…"}}].') from error
     return Conversation(
         messages=tuple(_message(message) for message in parsed.messages),
-        tool_names=tuple(str(tool.get("function", tool).get("name", "")) for tool in parsed.tools or ()),
+        tool_names=tuple((tool.function or tool).name for tool in parsed.tools or ()),
         wants_json=(parsed.response_format or {}).get("type") in ("json_object", "json_schema"),
     )
 

@@ -208,9 +208,19 @@ class Upstream:
         return StreamingResponse(self._events(sent), media_type="text/event-stream", headers=dict(step.headers))
 
     async def _events(self, sent: Sent) -> AsyncIterator[bytes]:
+        """The script; the server cancels or closes this when the client goes away."""
+        try:
+            async for data in self._script_of(sent):
+                yield data
+        except (asyncio.CancelledError, GeneratorExit):
+            sent.left_s = time.monotonic()
+            self.disconnected.set()
+            raise
+
+    async def _script_of(self, sent: Sent) -> AsyncIterator[bytes]:
         step, model = sent.step, sent.model
         if step.hold_first:
-            await self._wait(step.hold_first, sent)
+            await self._wait(step.hold_first)
         if step.cut_first:
             raise ConnectionAbortedError("scripted cut")
         if step.broken_json:
@@ -229,7 +239,7 @@ class Upstream:
             if step.cut and index == len(pieces) // 2:
                 raise ConnectionAbortedError("scripted cut")
             if step.hold and index == 0:
-                await self._wait(step.hold, sent)
+                await self._wait(step.hold)
         if not step.no_finish:
             sent.is_complete = True
             yield _event(model, {}, finish_reason="stop")
@@ -242,16 +252,11 @@ class Upstream:
             yield _event(model, None, usage=usage)
         yield b"data: [DONE]\n\n"
 
-    async def _wait(self, name: str, sent: Sent) -> None:
-        """Until the test releases `name`; the server cancels this when the client goes away."""
+    async def _wait(self, name: str) -> None:
+        """Until the test releases `name`."""
         gate = self._gate(name)
-        try:
-            while not gate.is_set():
-                await asyncio.sleep(0.005)
-        except asyncio.CancelledError:
-            sent.left_s = time.monotonic()
-            self.disconnected.set()
-            raise
+        while not gate.is_set():
+            await asyncio.sleep(0.005)
 
 
 def _prompt_of(body: dict[str, Any]) -> str:

@@ -50,7 +50,8 @@ class Reply:
         """Of an event that came behind others."""
         self._is_open: dict[int, bool] = {}
         """Choices of which something came, True = it is not complete."""
-        self._heard_s = 0.0
+        self._waits_since_s: float | None = None
+        """Since when the next bytes are waited for; None = nobody waits: a client that reads slowly is no silence."""
         self._is_late = False
         self._watch: asyncio.TimerHandle | None = None
 
@@ -82,8 +83,9 @@ class Reply:
     async def _next(self) -> list[Event]:
         response = self._response or await self._open()
         while self._error is None and not self._reader.is_over:
+            self._waits_since_s = asyncio.get_running_loop().time()
             data = await response.content.readany()
-            self._heard_s = asyncio.get_running_loop().time()
+            self._waits_since_s = None
             self._n_bytes += len(data)
             if self._n_bytes > MAX_ANSWER_BYTES:
                 raise BadReply(f"{self._provider.name} sent more than {MAX_ANSWER_BYTES // 1_000_000} MB.")
@@ -102,15 +104,14 @@ class Reply:
         self._response = response = await self._send()
         if not 200 <= response.status < 300:
             raise await self._refusal(response)
-        self._heard_s = asyncio.get_running_loop().time()
         self._listen()
         return response
 
     def _listen(self) -> None:
         """Breaks off when nothing has come for too long: one timer an answer instead of one a piece."""
         loop = asyncio.get_running_loop()
-        left_s = self._heard_s + self._silence_s - loop.time()
-        if left_s > 0:
+        waited_s = 0.0 if self._waits_since_s is None else loop.time() - self._waits_since_s
+        if (left_s := self._silence_s - waited_s) > 0:
             self._watch = loop.call_later(left_s, self._listen)
         elif self._response is not None:
             self._is_late = True

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeVar
+from itertools import chain
+from typing import Annotated, Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.requests import ClientDisconnect, Request
@@ -21,6 +22,10 @@ ALIASES: Mapping[str, Preset] = {
 Form = TypeVar("Form", bound=BaseModel)
 _OWN_FIELDS = ("model", "omni", "stream", "stream_options")
 _REASONING = ("reasoning", "reasoning_content", "reasoning_details")
+MAX_DEPTH = 100
+"""Lists and objects inside each other in a request: a schema of a tool needs about three a level."""
+_Patterns = Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=100)]
+"""Each is compared with every model of the catalog."""
 
 
 class _Wishes(BaseModel):
@@ -29,9 +34,9 @@ class _Wishes(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     max_cost_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    allow: list[str] = []
-    deny: list[str] = []
-    licences_denied: list[str] = []
+    allow: _Patterns = []
+    deny: _Patterns = []
+    licences_denied: _Patterns = []
     local_only: bool = False
 
 
@@ -90,7 +95,7 @@ async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
     """The body as an object.
 
     Raises:
-        ApiError: 413 over `max_bytes`, 415 not sent as JSON, 400 not a JSON object.
+        ApiError: 413 over `max_bytes`, 415 not sent as JSON, 400 not a JSON object, or too much of it in each other.
     """
     # A page of another origin may post text/plain without asking; asking for JSON makes the browser ask first.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -103,7 +108,11 @@ async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeError are ValueErrors
         raise ApiError(400, f"The body is not JSON in UTF-8 ({type(error).__name__}).", code="invalid_json") from None
     if not isinstance(body, dict):
-        raise ApiError(400, "The body is not a JSON object.", code="invalid_json")
+        message = 'The body is not a JSON object; expected {"model": "omni", "messages": […]}.'
+        raise ApiError(400, message, code="invalid_json")
+    if _is_deep(body):
+        message = f"The body has more than {MAX_DEPTH} lists and objects inside each other. Send a flatter one."
+        raise ApiError(400, message, code="invalid_json")
     return body
 
 
@@ -123,6 +132,15 @@ async def _read(request: Request, max_bytes: int) -> bytes:
     return bytes(raw)
 
 
+def _is_deep(body: dict[str, Any]) -> bool:
+    """Whether reading it part by part would take more than `MAX_DEPTH` steps down."""
+    level: list[Any] = [body]
+    for _ in range(MAX_DEPTH):
+        children = chain.from_iterable(one.values() if isinstance(one, dict) else one for one in level)
+        level = [child for child in children if isinstance(child, dict | list)]
+    return bool(level)
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
@@ -134,6 +152,8 @@ def parse_chat(raw: Mapping[str, Any]) -> ChatRequest:
         ApiError: 400 with the field's name.
     """
     chat = parse(_Chat, raw)
+    for place, message in enumerate(chat.messages):
+        _check_content(message.get("content"), f"messages.{place}.content")
     preset = ALIASES.get(chat.model)
     wishes = chat.omni or _Wishes()
     preferences = None
@@ -159,6 +179,19 @@ def parse_chat(raw: Mapping[str, Any]) -> ChatRequest:
     )
 
 
+def _check_content(content: object, place: str) -> None:
+    """Also where the model is named: a server that fails over what is no message must not be held to be ill.
+
+    Raises:
+        ApiError: 400; neither text nor a list of parts.
+    """
+    parts = content if isinstance(content, list) else []
+    is_known = isinstance(content, str | list | None)
+    if not is_known or not all(isinstance(part, dict) and isinstance(part.get("text"), str | None) for part in parts):
+        message = f'{place}: expected text, or a list of parts as {{"type": "text", "text": "…"}}.'
+        raise ApiError(400, message, param=place, code="invalid_value")
+
+
 def _without_reasoning(message: dict[str, Any]) -> dict[str, Any]:
     """A model's thinking is shown, never sent back."""
     return {name: value for name, value in message.items() if name not in _REASONING}
@@ -175,4 +208,5 @@ def parse(form: type[Form], raw: Mapping[str, Any]) -> Form:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ApiError(400, f"{place}: {first['msg']}.", param=place or None, code="invalid_value") from None
+        said = first["msg"].partition(" or instance of ")[0]
+        raise ApiError(400, f"{place}: {said}.", param=place or None, code="invalid_value") from None

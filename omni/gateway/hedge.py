@@ -59,32 +59,42 @@ async def race(first: S, second: Callable[[], S | None], *, after_s: float) -> R
 
     Cancelling this closes both.
     """
-    running = {asyncio.create_task(first.begin()): first}
-    starts, winner = [first], None
+    starts = {asyncio.create_task(first.begin()): first}
     try:
-        done, _ = await asyncio.wait(running, timeout=None if after_s == float("inf") else after_s)
-        if not done and (other := second()) is not None:
-            starts.append(other)
-            running[asyncio.create_task(other.begin())] = other
-        failed: list[S] = []
-        while running and winner is None:
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            # the one that began first goes on when both have a piece
-            for task in [task for task in running if task in done]:
-                start = running[task]
-                if task.result():
-                    winner = start
-                    break
-                failed.append(running.pop(task))
-        lost = next((start for start in running.values() if start is not winner), None)
-        return Race(winner=winner, failed=tuple(failed), lost=lost)
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        for start in starts:
-            if start is not winner:
-                await _close(start)
+        ended = await _decide(starts, second, after_s)
+        await _stop({task: start for task, start in starts.items() if start is not ended.winner})
+    except BaseException:
+        # also when it came while the slower one was being stopped: nobody is left who would close the winner
+        await _stop(starts)
+        raise
+    return ended
+
+
+async def _decide(starts: dict[asyncio.Task[bool], S], second: Callable[[], S | None], after_s: float) -> Race[S]:
+    done, _ = await asyncio.wait(starts, timeout=None if after_s == float("inf") else after_s)
+    if not done and (other := second()) is not None:
+        starts[asyncio.create_task(other.begin())] = other
+    failed: list[S] = []
+    running = dict(starts)
+    while running:
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        # the one that began first goes on when both have a piece
+        for task in [task for task in running if task in done]:
+            start = running.pop(task)
+            if task.result():
+                return Race(winner=start, failed=tuple(failed), lost=next(iter(running.values()), None))
+            failed.append(start)
+    return Race(winner=None, failed=tuple(failed))
+
+
+async def _stop(starts: dict[asyncio.Task[bool], S]) -> None:
+    if not starts:
+        return
+    for task in starts:
+        task.cancel()
+    await asyncio.gather(*starts, return_exceptions=True)
+    for start in starts.values():
+        await _close(start)
 
 
 async def _close(start: Start) -> None:

@@ -132,3 +132,23 @@ def test_silence_is_a_time_out(upstream, step):
 
     assert asyncio.run(kinds()) == ["timeout"]
     assert upstream.disconnected.wait(5.0)
+
+
+def test_a_client_that_reads_slowly_is_no_silence(upstream):
+    """The server had sent in time; who was late is the reader."""
+    upstream.models = SERVED
+
+    async def read() -> int:
+        gateway = build_gateway([Provider(name="one", base_url=upstream.base_url)], SERVED)
+        await gateway.board.refresh()
+        relay = Relay(gateway, timeouts=Timeouts(silence_s=0.02))
+        opening = await relay.open(relay.search(Ask(targets=gateway.targets(SERVED), body={"messages": HELLO})))
+        await asyncio.sleep(0.05)
+        n_lists = 0
+        while await opening.next():
+            n_lists += 1
+        await opening.close()
+        await relay.close()
+        return n_lists
+
+    assert asyncio.run(read())

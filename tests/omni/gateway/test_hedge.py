@@ -33,9 +33,10 @@ class FakeStart:
     def __init__(self, begins: bool | None, after_s: float = 0.0) -> None:
         self._begins, self._after_s = begins, after_s
         self.n_closed = 0
-        self.was_cancelled = False
+        self.was_cancelled = self.has_begun = False
 
     async def begin(self) -> bool:
+        self.has_begun = True
         try:
             await asyncio.sleep(60 if self._begins is None else self._after_s)
         except asyncio.CancelledError:
@@ -108,6 +109,28 @@ def test_cancelling_closes_both() -> None:
 
     asyncio.run(stop())
     assert (first.n_closed, second.n_closed) == (1, 1)
+
+
+@pytest.mark.parametrize("hedged", [False, True])
+@pytest.mark.parametrize("n_steps", range(12))
+def test_cancelling_at_any_moment_leaves_no_winner_open(hedged: bool, n_steps: int) -> None:
+    """Also in the moment in which the first piece comes: either it is handed over, or it is closed."""
+    first, second = FakeStart(None if hedged else True), FakeStart(True)
+
+    async def stop() -> bool:
+        task = asyncio.create_task(race(first, lambda: second, after_s=0.0 if hedged else float("inf")))
+        for _ in range(n_steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return not task.cancelled()
+
+    is_handed_over = asyncio.run(stop())
+    begun = second if hedged else first
+    if is_handed_over:
+        assert begun.n_closed == 0
+    elif begun.has_begun:
+        assert begun.n_closed
 
 
 def test_another_provider_answers_in_place_of_a_silent_one(upstream: Upstream) -> None:
