@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from omni.explain import FACT_WORDS, LANGUAGE_WORDS
 from omni.figures import DASH, format_count, format_seconds, format_size, format_usd, format_window
@@ -66,8 +65,10 @@ def standings(cards: Sequence[ModelCard], category: str | None) -> dict[str, tup
 
 
 def _percentiles(board: Mapping[str, float]) -> dict[str, float]:
-    ranks = rankdata(list(board.values()))
-    return dict(zip(board, (100 * (ranks - 1) / (len(board) - 1)).tolist(), strict=True))
+    # by hand: the import of scipy's statistics takes longer than the page
+    _, place, counts = np.unique(list(board.values()), return_inverse=True, return_counts=True)
+    behind = counts.cumsum() - (counts + 1) / 2
+    return dict(zip(board, (100 * behind[place] / (len(board) - 1)).tolist(), strict=True))
 
 
 def catalog_table(cards: Sequence[ModelCard], wanted: ModelFilter) -> pd.DataFrame:

@@ -60,3 +60,10 @@ def test_the_card_names_sources() -> None:
     assert "example.org/board" in html
     assert "2026-08-01" in html
     assert "Prices per million tokens: none published" in html
+
+
+def test_models_that_tie_share_the_places_between_them() -> None:
+    """Two at the top of five stand in the middle of the last two places."""
+    cards = [a_card(f"org/M{row}", scores=(a_score(score=float(min(row, 3))),)) for row in range(5)]
+    found = standings(cards, "math")
+    assert [found[f"org/M{row}"][0] for row in range(5)] == [0.0, 25.0, 50.0, 87.5, 87.5]
