@@ -77,13 +77,13 @@ def _find(text: str, language: str) -> Iterator[tuple[str, int, int]]:
         yield from find_people_elsewhere(text)
 
 
-def _find_forms(text: str, lowered: str, shape: str, gates: Gates, language: str) -> Iterator[tuple[str, int, int]]:
+def _find_forms(text: str, lowered: str, shape: bytes, gates: Gates, language: str) -> Iterator[tuple[str, int, int]]:
     """Everything that its form gives away."""
     if "@" in text:
         yield from (("email", start, end) for start, end in find_emails(text))
     yield from (("secret", start, end) for start, end in find_secrets(text, lowered, gates.stems))
     yield from find_addresses(text, lowered, shape)
-    if "0" in shape:
+    if b"0" in shape:
         yield from find_births(text, lowered, gates.stems)
         yield from find_documents(text, lowered, gates.stems)
         yield from find_numbers(text, lowered, shape, language)

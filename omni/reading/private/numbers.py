@@ -27,9 +27,9 @@ _COLON_PAIR = re.compile(r":[0-9a-fA-F]{0,4}:")
 
 
 # in the shape of a text
-_LONG_SHAPE = re.compile(r"0(?:[ ./()-]{0,28}0){6}")
-_LETTERED_SHAPE = re.compile(r"AA ?0")
-_IPV4_SHAPE = re.compile(r"0\.0{1,3}\.0{1,3}\.0")
+_LONG_SHAPE = re.compile(rb"0(?:[ ./()-]{0,28}0){6}")
+_LETTERED_SHAPE = re.compile(rb"AA ?0")
+_IPV4_SHAPE = re.compile(rb"0\.0{1,3}\.0{1,3}\.0")
 _MIN_DIGITS = 7
 """Digits of a number that no letters belong to."""
 _LETTER_AND_DIGIT = re.compile(r"\d(?:(?<=[A-Za-z]\d)|(?<=[A-Z] \d)|(?<=[XYZxyz]-\d)|(?=-?[A-Za-z]))")
@@ -121,7 +121,7 @@ _PHONE_FORM = re.compile(r"\(?0\d|\(\d{2,4}\)|\d{3}[-.]\d{3}[-.]\d{4}\Z|1[3-9]\d
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}")
 
 
-def find_numbers(text: str, lowered: str, shape: str, language: str) -> Iterator[Finding]:
+def find_numbers(text: str, lowered: str, shape: bytes, language: str) -> Iterator[Finding]:
     """Every such number with its kind."""
     if not (_LONG_SHAPE.search(shape) or _LETTERED_SHAPE.search(shape)):
         return
@@ -147,7 +147,7 @@ def find_numbers(text: str, lowered: str, shape: str, language: str) -> Iterator
             yield kind, start, start + len(written)
 
 
-def find_addresses(text: str, lowered: str, shape: str) -> Iterator[Finding]:
+def find_addresses(text: str, lowered: str, shape: bytes) -> Iterator[Finding]:
     """Network addresses but this machine's own; versions and sections have the same form."""
     for match in _IPV4.finditer(text) if _IPV4_SHAPE.search(shape) else ():
         is_small = all(len(part) == 1 for part in match.group().split("."))

@@ -29,7 +29,7 @@ _GERMANIC = re.compile(
     rf"(?<!\w)(?:{_UP}[\w.-]{{0,28}}|(?:{_UP}[\w.-]{{1,24}}[ -]){{1,3}}{_UP}[\w.-]{{1,24}}) \d{{1,4}} ?(?:[a-z](?!\w))?{_POST}?"
 )
 _POST_NEXT = re.compile(r"\d{1,4}(?:/\d{1,4})?[a-z]?,? (?:[A-Z]{1,2}-)?\d{2}[\d -]")
-_POST_SHAPE = re.compile(r"0a?,? (?:AA?-)?00[0 -]")
+_POST_SHAPE = re.compile(rb"0a?,? (?:AA?-)?00[0 -]")
 _POSTED = re.compile(rf"(?<!\w)(?:{_UP}[\w.-]{{2,28}} ){{1,3}}\d{{1,4}}(?:/\d{{1,4}})?[a-z]?{_POST}")
 _RO_STREET = (
     "rue|avenue|boulevard|bd|place|chemin|impasse|allée|quai|cours|route|via|viale|corso|piazza|piazzale|largo|vicolo|"
@@ -89,7 +89,7 @@ class _Hints(NamedTuple):
     """Ends of streets' names."""
 
 
-def find_places(text: str, lowered: str, shape: str, words: Set[str], stems: Set[str]) -> Iterator[Finding]:
+def find_places(text: str, lowered: str, shape: bytes, words: Set[str], stems: Set[str]) -> Iterator[Finding]:
     """Addresses in a text that holds a digit, looked for around house numbers and words for streets.
 
     Args:
