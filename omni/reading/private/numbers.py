@@ -27,7 +27,7 @@ _COLON_PAIR = re.compile(r":[0-9a-fA-F]{0,4}:")
 
 
 # in the shape of a text
-_LONG_SHAPE = re.compile(rb"0(?:[ ./()-]{0,28}0){6}")
+_LONG_SHAPE = re.compile(rb"0(?:[ ./()-]{0,28}+0){6}")
 _LETTERED_SHAPE = re.compile(rb"AA ?0")
 _IPV4_SHAPE = re.compile(rb"0\.0{1,3}\.0{1,3}\.0")
 _MIN_DIGITS = 7

@@ -16,7 +16,7 @@ _NAME = re.compile(rf"{_PARTICLE}?{_PART}(?: (?:[{_UP}]\. )?{_PARTICLE}?{_PART})
 _PAIR = re.compile(
     rf"(?P<first>[{_UP}](?<![\w.@/].){_PART[len(_UP) + 2 :]}) (?:[{_UP}]\. )?{_PARTICLE}?{_PART}(?: {_PART})?(?![\w@])"
 )
-_PAIR_SHAPE = re.compile(rb"A[Aa'-]+ (?:A\. )?(?:[Aa]{1,5}[ -]){0,2}A")
+_PAIR_SHAPE = re.compile(rb"A[Aa'-]++ (?:A|[Aa]{1,5}+[ -](?:A|[Aa]{1,5}+[ -]A))")
 _SKIP = re.compile(r"[ \t]{0,2}[:,=]?[ \t]{0,2}\n{0,2}[\"'“„«(*]{0,2}")
 _TITLE = re.compile(r"(?:(?:mrs?|ms|miss|dr|prof|sir|herrn?|frau|monsieur|madame|mme|mlle|m|sr|sra|srta|señora?|don|doña|sig|sig\.ra|signora?|dott|dott\.ssa|dra?|dhr|mevr|mevrouw|heer|pani?|panu|госпо\w+|гражданк\w+|гражданин\w*)\.? ){0,2}", re.IGNORECASE)  # fmt: skip
 _MAX_EACH = 100
