@@ -18,12 +18,12 @@ CACHE_SAVING = 0.5
 """Share of the input price that a provider spares for a prompt it has just read: 0.5 to 0.9 where it is published."""
 PREFILL_TOKENS_PER_S = 5_000.0
 """How fast a model reads what it has not read before; an assumption, of the order that servers report."""
-CONSISTENCY_COST = 0.12
+CONSISTENCY_COST = 0.15
 """Quality (0..1) of one answer that a change of voice, format and thread is taken to cost, once.
 
-Of 0.08, 0.1, 0.12, 0.15, 0.2 and 0.3 the one with the best mean recorded quality over the 13 shipped recordings among
-those with which all but one of them (reasoning_gym) switch at most a quarter as often as per-turn routing; on fit
-prompts held out for it, and three draws of conversations.
+Of 0.1, 0.12, 0.15, 0.2 and 0.25 the one with the best mean recorded quality over the 13 shipped recordings among those
+with which all but one of them (reasoning_gym) switch at most a quarter as often as per-turn routing; on fit prompts
+held out for it, and two draws of conversations.
 """
 TURNS_LEFT = 2.5
 """Turns on which a gain is taken to pay, the present one included: as many as public chat logs have in all.
