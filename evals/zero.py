@@ -1,10 +1,9 @@
 """How much of the router's gain is left without outcomes, or with a few: leave-one-source-out over recordings.
 
 `python -m evals zero` prints, per recording, the equal-cost gain over the mixture of single models with 0, 10 and 50
-labelled prompts, drawn at random and chosen, and with the whole fit side. A label is one prompt with the outcomes of
-all models; `--choose N` names the prompts to label. The mixture is chosen in hindsight; beside it stands the one that
-the same prior knowledge would flip its coin between. The column "bound" is the same form with every fit prompt as a
-label.
+labelled prompts and with the whole fit side. A label is one prompt with the outcomes of all models. The mixture is
+chosen in hindsight; beside it stands the one that the same prior knowledge would flip its coin between. The column
+"bound" is the same form with every fit prompt as a label.
 """
 
 import argparse
@@ -93,23 +92,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("zero", help="the router's gain without outcomes, and with a few")
     parser.add_argument("recordings", nargs="*", metavar="RECORDING", help="names or folders; default: all shipped")
     parser.add_argument("--draws", type=int, default=N_DRAWS, metavar="N", help=f"of labels; default: {N_DRAWS}")
-    parser.add_argument("--choose", type=int, metavar="N", help="instead: ids of N fit prompts to label, best first")
     parser.add_argument("--models", action="store_true", help="instead: how well models without outcomes are known")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints one line per recording, or how well models are known, or which prompts to label.
+    """Prints one line per recording, or how well models are known.
 
     Raises:
-        InputError: fewer than one draw or prompt.
+        InputError: fewer than one draw.
     """
-    for option in ("draws", "choose"):
-        if (value := getattr(args, option)) is not None and value < 1:
-            raise InputError(f"--{option} is {value!r}; expected 1 or more.")
-    if args.choose is not None:
-        return print_choice(args.recordings or shipped_names(), args.choose, as_json=args.json)
+    if args.draws < 1:
+        raise InputError(f"--draws is {args.draws!r}; expected 1 or more.")
     if args.models:
         coverage, tie = measure_coverage(), measure_tie()
         figures = {"coverage": [asdict(row) for row in coverage], "tie": asdict(tie)}
@@ -141,30 +136,9 @@ def measure(name: str, *, n_draws: int = N_DRAWS, labels: Sequence[int] = LABELS
     for n_labels in labels:
         draws = [few_labels(draw_labels(arena.fit, n_labels, seed)) for seed in range(n_draws)]
         rows.append(_row(name, f"omni_{n_labels}", n_labels, _judge(arena, draws), full.gain.mean))
-    for n_labels in labels:
-        chosen = few_labels(choose_labels(arena.fit, n_labels))
-        rows.append(_row(name, f"omni_{n_labels}_chosen", n_labels, _judge(arena, [chosen]), full.gain.mean))
     known = few_labels(np.arange(len(arena.fit.prompts)))
     rows.append(_row(name, "omni_bound", len(arena.fit.prompts), _judge(arena, [known]), full.gain.mean))
     return rows
-
-
-def print_choice(names: Sequence[str], n_labels: int, *, as_json: bool) -> int:
-    """Prints the ids of the prompts to label, one a line behind the recording's name, or as one JSON object."""
-    chosen = {}
-    for name in names:
-        recording = load_recording(name)
-        fit = build_arena(recording, seed=0, catalog=load_catalog()).fit
-        ids = recording.prompts["prompt_id"].astype(str).to_numpy()[recording.is_fit]
-        chosen[name] = ids[choose_labels(fit, n_labels)].tolist()
-    print(json.dumps(chosen) if as_json else "\n".join(f"{name}\t{i}" for name, ids in chosen.items() for i in ids))
-    return 0
-
-
-def choose_labels(fit: FitData, n_labels: int) -> np.ndarray:
-    """Rows of the fit side whose outcomes say most of the others; no outcome is read."""
-    pool = fit_omni_zero(fit).pool
-    return pool.choose_prompts(fit.prompts.features, fit.prompts.input_tokens, n_labels)
 
 
 def draw_labels(fit: FitData, n_labels: int, seed: int) -> np.ndarray:
@@ -249,7 +223,7 @@ def _row(recording: str, policy: str, n_labels: int | None, verdicts: Sequence[_
 _HEAD = (
     "points of equal-cost gain over the hindsight mixture [95 % interval], and the share of the full gain kept\n"
     f"{'recording':16} {'full data':>22} {'prior mixture':>22} {'0 labels':>28} {'10 labels':>15} {'50 labels':>15}"
-    f" {'10 chosen':>15} {'50 chosen':>15} {'bound':>15}"
+    f" {'bound':>15}"
     f" {'calibration error 0 / 10 / 50 / full':>38}"
 )
 
@@ -261,7 +235,7 @@ def to_line(rows: Sequence[Row]) -> str:
     for row in few:
         gains += f" {_points(row.gain):>9} {_share(row):>5}"
     errors = " / ".join(
-        "-" if r.calibration_error is None else f"{r.calibration_error:.3f}" for r in (zero, *few[: len(LABELS)], full)
+        "-" if r.calibration_error is None else f"{r.calibration_error:.3f}" for r in (zero, *few[:-1], full)
     )
     return f"{full.recording:16} {gains} {errors:>38}"
 

@@ -1,6 +1,6 @@
 """What a few outcomes say beyond the abilities of models: which prompts are easier than read, and whom they suit.
 
-Two ridge regressions on where a prompt lies, and the choice of prompts whose outcomes would say most about all others.
+Two ridge regressions on where a prompt lies. To choose the prompts for it was tried and gained nothing: see the CARD.
 """
 
 from typing import NamedTuple
@@ -13,9 +13,6 @@ EASE_STRENGTH = 1.0
 SUITS_STRENGTH = 70.0
 """Variance of one prompt's figure against that of what like prompts share. What suits a model shows through the chance
 of single scores, the ease of a prompt through all models together. Both chosen on fit sides, where they are flat."""
-CHOICE_STRENGTH = 10.0
-"""The same while prompts are chosen; less would choose what is odd rather than what is common."""
-MAX_CANDIDATES = 2000
 
 
 class Nearby(NamedTuple):
@@ -56,24 +53,6 @@ def learn_nearby(directions: np.ndarray, logits: np.ndarray, scores: np.ndarray)
     level = left.sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
     apart = np.where(seen, left - level, 0.0)
     return Nearby(ease, _slopes(directions, apart, SUITS_STRENGTH))
-
-
-def choose_rows(directions: np.ndarray, n_rows: int) -> np.ndarray:
-    """The rows (at most `n_rows`, best first) after whose outcomes the least is left unknown about all rows.
-
-    One by one, each takes off the most of the summed variance of a random linear function of the directions (A-optimal
-    design); ties go to the first. With more than `MAX_CANDIDATES` rows, evenly spaced ones stand for all.
-    """
-    candidates = np.unique(np.linspace(0, len(directions) - 1, min(len(directions), MAX_CANDIDATES)).astype(int))
-    unknown = directions[candidates] @ directions[candidates].T
-    chosen: list[int] = []
-    for _ in range(min(n_rows, len(candidates))):
-        taken_off = np.einsum("ij,ij->j", unknown, unknown) / (np.diag(unknown) + CHOICE_STRENGTH)
-        taken_off[chosen] = -1.0
-        best = int(np.argmax(taken_off))
-        chosen.append(best)
-        unknown = unknown - np.outer(unknown[:, best], unknown[best]) / (unknown[best, best] + CHOICE_STRENGTH)
-    return candidates[chosen]
 
 
 def _slopes(directions: np.ndarray, values: np.ndarray, strength: float) -> np.ndarray:

@@ -13,7 +13,7 @@ from omni.quality.abilities import TASKS, AbilityTable
 from omni.quality.boards import board_observations
 from omni.quality.kriging import ABILITY, LENGTH, N_SKILLS, Belief, Expected, Observed, condition, krige
 from omni.quality.lineage import ModelFacts, describe_models
-from omni.quality.nearby import Nearby, choose_rows, learn_nearby, to_directions
+from omni.quality.nearby import Nearby, learn_nearby, to_directions
 from omni.quality.outcomes import learn
 from omni.quality.transfer import LABELS, TARGETS, SourceFacts, Transfer, make_design
 from omni.types import ModelCard, Task
@@ -134,7 +134,7 @@ class UnlabelledPool:
         """The pool after seeing a few outcomes, all that there are: scores and costs (n, m), NaN = not seen.
 
         The level of every model moves as far as its own scores, and those of models like it, support; what they leave
-        unsaid moves prompts like those with outcomes. Which prompts say most, `choose_prompts` tells.
+        unsaid moves prompts like those with outcomes. Prompts drawn at random serve as well as chosen ones.
         """
         if not np.isfinite(scores).any():
             return self
@@ -158,11 +158,6 @@ class UnlabelledPool:
         )
         apart = design - self.usual
         return replace(after, nearby=learn_nearby(to_directions(apart), after._logits(shares, apart), scores))
-
-    def choose_prompts(self, features: np.ndarray, input_tokens: np.ndarray, n_prompts: int) -> np.ndarray:
-        """Rows of the prompts whose outcomes are worth having, the first before the second, and so on."""
-        design = make_design(features, input_tokens, self.n_embedding)
-        return choose_rows(to_directions(design - self.usual), n_prompts)
 
     def _logits(self, shares: np.ndarray, apart: np.ndarray) -> np.ndarray:
         """(n, m) from the mixture of skills and the design against the usual one."""

@@ -12,7 +12,7 @@ from evals.policies.base import build_dial
 from evals.policies.routers import few_labels
 from evals.recordings import write_recording
 from evals.strangers import Coverage, Tie, measure_tie, to_lines
-from evals.zero import PriorMixture, Row, choose_labels, draw_labels, pooled_calibration_error, to_line, to_summary
+from evals.zero import PriorMixture, Row, draw_labels, pooled_calibration_error, to_line, to_summary
 from tests.builders import build_recording
 
 
@@ -30,26 +30,14 @@ def _row(policy, gain, share=None):
 
 
 def test_the_command_gives_one_row_a_policy(folder, capsys):
-    """Full data, the prior's mixture, 0 labels, 10 and 50 drawn and chosen, and all of them as labels."""
+    """Full data, the prior's mixture, 0, 10 and 50 labels, and all of them as labels."""
     assert main(["zero", str(folder), "--draws", "2", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["policy"] for row in rows] == [
-        "omni", "prior_mixture", "omni_zero", "omni_10", "omni_50", "omni_10_chosen", "omni_50_chosen", "omni_bound"
+        "omni", "prior_mixture", "omni_zero", "omni_10", "omni_50", "omni_bound"
     ]  # fmt: skip
-    assert [row["n_draws"] for row in rows] == [1, 1, 1, 2, 2, 1, 1, 1]
+    assert [row["n_draws"] for row in rows] == [1, 1, 1, 2, 2, 1]
     assert all(row["gain"] is not None for row in rows)
-
-
-def test_prompts_to_label_are_named_without_reading_an_outcome(folder, capsys):
-    """Ids of the fit side, each once, and the same ones whatever the scores."""
-    assert main(["zero", str(folder), "--choose", "5"]) == 0
-    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
-    recording = build_recording(200)
-    fit_ids = set(recording.prompts["prompt_id"][recording.is_fit])
-    assert len({prompt_id for _, prompt_id in lines} & fit_ids) == 5
-    fit = build_arena(recording, seed=0).fit
-    chosen = choose_labels(fit, 5)
-    assert np.array_equal(chosen, choose_labels(replace(fit, scores=1.0 - fit.scores), 5))
 
 
 def test_too_few_draws_are_refused(capsys):
