@@ -7,9 +7,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evals import build, foresight, held_out, robustness, stress, turns, zero
 from omni.errors import InputError, OmniError, StoreError
+
+if TYPE_CHECKING:
+    from evals.results import ReplayResult
+
+MAX_SEED = 2**32 - 1
+"""The largest that every library takes."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,8 +83,8 @@ def run_replay(args: argparse.Namespace) -> int:
     from omni.recording import load_recording
     from omni.store import open_store
 
-    if args.seed < 0:
-        raise InputError(f"--seed is {args.seed!r}; expected 0 or more.")
+    if not 0 <= args.seed <= MAX_SEED:
+        raise InputError(f"--seed is {args.seed!r}; expected 0 to {MAX_SEED}.")
     if args.decisions is not None and args.decisions.suffix.lower() not in (".parquet", ".csv"):
         raise InputError(f"--decisions is {str(args.decisions)!r}; expected a name that ends in .parquet or .csv.")
     _check_folders(args)
@@ -88,15 +95,15 @@ def run_replay(args: argparse.Namespace) -> int:
         with open_store(args.db) as store:  # a store that is held or unusable is said before the work, not after it
             prepare(store)
     result = replay(recording, policies, seed=args.seed, progress=_tell)
+    # Shown before anything is written: a store or a disk that fails by now must not cost the figures.
+    print(_to_json(result) if args.json == "-" else report.to_text(result), flush=True)
     if args.db is not None:
         with open_store(args.db) as store:
             print(f"kept as {save_run(store, result)} in {args.db}", file=sys.stderr)
     if args.decisions is not None:
         report.export_table(report.decisions_table(result), args.decisions)
-    if args.json is not None:
-        _write_text(args.json, json.dumps(result.to_json(), indent=2, allow_nan=False))
-    if args.json != "-":
-        print(report.to_text(result))
+    if args.json not in (None, "-"):
+        _write_text(args.json, _to_json(result))
     return 0 if result.summaries else 1
 
 
@@ -149,10 +156,11 @@ def _check_folders(args: argparse.Namespace) -> None:
             raise InputError(f"{str(path)!r} is a folder; name a file.")
 
 
+def _to_json(result: "ReplayResult") -> str:
+    return json.dumps(result.to_json(), indent=2, allow_nan=False)
+
+
 def _write_text(target: str, text: str) -> None:
-    if target == "-":
-        print(text)
-        return
     try:
         Path(target).write_text(text + "\n", encoding="utf-8")
     except OSError as error:

@@ -12,6 +12,7 @@ import pytest
 
 from evals.__main__ import main
 from evals.recordings import write_recording
+from omni.errors import StoreError
 from omni.store import open_store
 from tests.builders import build_recording
 
@@ -82,6 +83,7 @@ def test_shipped_recordings_are_listed(capsys):
         (["replay", "FOLDER", "--policies", "single:nobody"], "unknown model 'nobody'"),
         (["replay", "FOLDER", "--policies", ","], "no policy was named"),
         (["replay", "FOLDER", "--seed", "-1"], "--seed"),
+        (["replay", "FOLDER", "--seed", "4294967296"], "--seed"),
         (["replay", "FOLDER", "--decisions", "picks.txt"], "--decisions"),
         (["replay", "FOLDER", "--json", "nowhere/figures.json"], "does not exist"),
         (["replay", "FOLDER", "--db", "nowhere/runs.duckdb"], "does not exist"),
@@ -106,6 +108,19 @@ def test_a_held_store_is_said_before_the_work(folder, tmp_path):
     assert done.returncode == 2
     assert f"process {os.getpid()}" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_figures_are_shown_even_when_they_cannot_be_kept(folder, tmp_path, capsys, monkeypatch):
+    """Another process may have taken the store meanwhile: the work is not lost with it."""
+
+    def held(*_):
+        raise StoreError("another process has it")
+
+    monkeypatch.setattr("evals.store.save_run", held)
+    assert main(["replay", folder, "--policies", "knn", "--db", str(tmp_path / "runs.duckdb")]) == 2
+    captured = capsys.readouterr()
+    assert "knn" in captured.out
+    assert "another process has it" in captured.err
 
 
 def test_a_reader_that_goes_away_is_no_error(folder):
