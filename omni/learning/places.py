@@ -24,10 +24,11 @@ def hold_places(before: np.ndarray, gains: np.ndarray) -> HeldRanking:
     So whatever any set of visitors says, a model stands on one of two neighbouring places, and with and without a
     visitor, or a thousand, its place differs by at most one. Bounding how far votes move a *score* cannot give that: in
     a crowded ranking any step, however small, passes several models. Nor can any other rule that goes by the set of
-    votes and lets crowds put some three models in every order. Lead one crowd voter by voter through the six orders of
-    three models, each from the last by swapping neighbours, and back to the first: if no voter moved a model by two
-    places, the same would hold of every smaller crowd on the way to nobody, while a ring of six cannot be drawn
-    together in steps that pass over squares only.
+    votes and lets crowds put some three models in every order. Take crowds that lead the three through their six
+    orders, each a swap of neighbours away from the last, and round to the first, one voter coming or going at a time.
+    Leaving voters out draws this walk together to the order without votes, in steps that put "y, then x" in the place
+    of "x, then y". Were no voter's effect greater than a place, each such step would change the walk by four moves on
+    the ring of six orders, and four moves never go round it. So a walk that goes round once could not be drawn together.
 
     What it costs: were every model's true difference known (normal, 0.32 logits), deciding within pairs would bring
     0.006 of quality where free ranking would bring 0.010 (42 held-out prompts, 254 models, 40 draws).
