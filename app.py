@@ -1,6 +1,7 @@
 """Starts the app: settings, services, page, launch."""
 
 import functools
+import gc
 import os
 import sys
 
@@ -48,6 +49,8 @@ def main() -> int:
         api = create_api(services, guard=Guard(api_keys=settings.api_keys))
         print(f"Omni listens on http://{settings.host}:{settings.port}", flush=True)
         options = mount_api(launch_options(services), api)
+        gc.freeze()  # What was built stays: to search it for garbage would stop every stream again and again.
+        gc.enable()
         page.launch(server_name=settings.host, server_port=settings.port, **options)
     except OSError:
         where = f"port {settings.port} on {settings.host}"
@@ -59,4 +62,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    gc.disable()  # until all is built
     sys.exit(main())

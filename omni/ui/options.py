@@ -42,11 +42,16 @@ def build_options(services: Services) -> OptionFields:
         speed = gr.Slider(0, 30, points.speed, step=0.05, label=text.SPEED_LABEL, elem_id="speed-points")
         max_cost = gr.Number(None, label=text.MAX_COST_LABEL, info=text.MAX_COST_INFO, minimum=0, elem_id="max-cost")
         with gr.Row():
-            allow = gr.Textbox(label=text.ALLOW_LABEL, info=text.ALLOW_INFO, max_lines=1, elem_id="allow")
-            deny = gr.Textbox(label=text.DENY_LABEL, info=text.ALLOW_INFO, max_lines=1, elem_id="deny")
+            allow = _name_box(text.ALLOW_LABEL, text.ALLOW_PLACEHOLDER, "allow")
+            deny = _name_box(text.DENY_LABEL, text.DENY_PLACEHOLDER, "deny")
         with gr.Row():
             twice = gr.Checkbox(False, label=text.ASK_TWICE_LABEL, info=text.ASK_TWICE_INFO, elem_id="ask-twice")
             extra = gr.Number(0.1, label=text.EXTRA_LABEL, minimum=0, step=0.05, elem_id="extra-cents")
     preset.input(on_preset, [preset], [cost, speed], show_progress="hidden", api_visibility="private")
     fields = (preset, cost, speed, max_cost, allow, deny, twice, extra, privacy.mode)
     return OptionFields(fields=fields, privacy=privacy)
+
+
+def _name_box(label: str, placeholder: str, elem_id: str) -> gr.Textbox:
+    """Stars stand in the placeholder: gradio reads a pair of them in `info` as emphasis."""
+    return gr.Textbox(label=label, info=text.ALLOW_INFO, placeholder=placeholder, max_lines=1, elem_id=elem_id)

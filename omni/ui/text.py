@@ -119,7 +119,8 @@ POINTS_INFO = "One point = one more answer in a hundred that is right."
 MAX_COST_LABEL = "Most that one answer may cost, in US cents"
 MAX_COST_INFO = "Empty or 0 = no limit."
 ALLOW_LABEL = "Only these models"
-ALLOW_INFO = r"Names, with \* for any part, separated by commas: Qwen/\*, \*gemma\*"
+ALLOW_INFO = "Names separated by commas; a star stands for any part."
+ALLOW_PLACEHOLDER, DENY_PLACEHOLDER = "Qwen/*, *gemma*", "*-70B*"
 DENY_LABEL = "Never these models"
 SERVED_LABEL = "Model on your server"
 SERVED_INFO = "The catalog knows none of your server's models, so the router cannot rank them. Pick one to answer."
@@ -135,9 +136,10 @@ WHY_EMPTY = (
 READ_TITLE = "What was read from the prompt"
 TAB_CANDIDATES, TAB_PICTURE, TAB_EXCLUDED, TAB_WHAT_IF = "Candidates", "Picture", "Left out", "What if"
 CANDIDATES_NOTE = (
-    "Score = quality + cost + time + doubt, in points. Quality is the expected share of good answers in a hundred "
-    "(± standard error); the other three are what your weights turn cost, time and uncertainty into. Further columns "
-    "appear where they matter: failures seen lately, the cost of a switch within a conversation, safety scores."
+    "Score = quality + cost + time + doubt, in points. Quality is the chance of a good answer in percent, ± its "
+    "standard error; the other three are what your weights turn dollars, seconds and uncertainty into. Dollars are for "
+    "1,000 such answers, seconds until an answer is whole. Further columns appear where they matter: failures seen "
+    "lately, the cost of a switch within a conversation, safety scores."
 )
 PICTURE_TITLE = "Points given up by each candidate (the shortest bar wins)"
 PICTURE_NOTE = (

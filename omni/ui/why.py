@@ -119,7 +119,7 @@ def build_why(turn: gr.State, services: Services) -> WhyPanel:
                 label=text.TAB_CANDIDATES,
                 show_label=False,
                 elem_id="candidates",
-                column_widths=[38, 204, 66, 74, 48, 96, 80, 64, 64, 66],
+                column_widths=[38, 204, 66, 74, 48, 104, 80, 64, 64, 66],
                 buttons=["fullscreen", "copy"],
             )
             gr.HTML(f'<p class="hint">{text.CANDIDATES_NOTE}</p>')
