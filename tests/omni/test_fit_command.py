@@ -8,11 +8,12 @@ from omni.commands.fit import largest_difference
 
 
 def test_fitting_again_gives_the_shipped_parameters(capsys):
-    """Labels and recordings of the repository reproduce both parameter files, and nothing is written."""
+    """Labels, recordings and catalog of the repository reproduce the three parameter files, and nothing is written."""
     assert main(["fit", "--check"]) == 0
     out = capsys.readouterr().out
     assert "router/heads.safetensors: fitted" in out
     assert "router/transfer.safetensors: fitted" in out
+    assert "router/abilities.safetensors: fitted" in out
 
 
 def test_the_difference_of_two_files_is_their_worst_figure(tmp_path):
