@@ -76,6 +76,17 @@ def test_the_why_panel_is_empty_before_the_first_decision() -> None:
     assert update.details["visible"] is False
 
 
+def test_a_refusal_lists_no_candidates() -> None:
+    """Nobody was asked, so nobody is ranked."""
+    turn = replace(TURN, decision=replace(DECISION, action="refuse", message="No."))
+    assert asyncio.run(on_show(turn, services=_connected(FakeServer()))).details["visible"] is False
+
+
+def test_a_new_decision_clears_the_preset_of_what_if() -> None:
+    """The table below it is of the new prompt."""
+    assert asyncio.run(on_show(TURN, services=_connected(FakeServer()))).preset is None
+
+
 def test_why_not_searches_the_decision() -> None:
     """A name gives its reason."""
     assert "ranked 2" in asyncio.run(on_why_not("beta", TURN))

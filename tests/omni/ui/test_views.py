@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from omni.figures import format_seconds, format_size, format_usd, format_window
+from omni.gateway import Answer, AnswerStatus, Attempt, Target
 from omni.types import AppliedRule, Exclusion, Reason, Safety
 from omni.ui import text
 from omni.ui.pictures import contributions_figure, given_up, legend_html
+from omni.ui.receipts import Receipt
 from omni.ui.views import (
     PART_ORDER,
     STATE_PARTS,
@@ -134,3 +136,24 @@ def test_other_figures() -> None:
     assert [format_seconds(s) for s in (None, 0.42, 3.14, 12.2, 125.0)] == ["—", "0.42 s", "3.1 s", "12 s", "2 min 5 s"]
     assert [format_size(b) for b in (None, 0.6, 8.0, 1000.0)] == ["—", "0.6B", "8B", "1T"]
     assert [format_window(t) for t in (None, 512, 131072, 1_048_576)] == ["—", "512", "131k", "1.05M"]
+
+
+def test_models_that_met_the_same_error_share_a_line() -> None:
+    """Each is named once, however often it was tried."""
+    tries = [("a/A", "It is down."), ("b/B", "It is down."), ("a/A", "It is down."), ("c/C", "It is full.")]
+    attempts = tuple(
+        Attempt(target=Target(model_id=name, provider="box", served_name=name), error=error) for name, error in tries
+    )
+    answer = Answer(target=attempts[0].target, text="Yes.", status=AnswerStatus.DONE, attempts=attempts)
+    html = Receipt(model_id="a/A", reason="", expected=None, answer=answer).to_html()
+    assert "Tried first: a/A, b/B. It is down." in html
+    assert "Tried first: c/C. It is full." in html
+
+
+def test_another_preset_is_compared_in_plain_words() -> None:
+    """More or less quality, and a share or a multiple of cost and time."""
+    dear = a_decision()
+    turned = replace(dear.scores, model_ids=dear.scores.model_ids[::-1], figures=dear.scores.figures[:, ::-1])
+    cheap = replace(dear, scores=turned)
+    assert "20.0 points less quality, 10 % of the cost, 33 % of the time" in what_if_html(dear, cheap)
+    assert "20.0 points more quality, 10 times the cost, 3 times the time" in what_if_html(cheap, dear)
