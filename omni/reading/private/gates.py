@@ -2,6 +2,7 @@
 
 from collections.abc import Set
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from omni.reading.cache import LONGEST_KEY
@@ -31,27 +32,27 @@ def find_gates(lowered: str) -> Gates:
 class _WordFinder:
     """Finds the listed words in texts that are all ASCII, or in others; remembers what holds none."""
 
-    def __init__(self, listed: Set[str], *, is_ascii: bool) -> None:
+    def __init__(self, listed: frozenset[str], *, is_ascii: bool) -> None:
         self._listed = listed
         self._is_ascii = is_ascii
         self._idle: set[str] = set()
 
     def find(self, words: Set[str]) -> Set[str]:
-        awake = words - self._idle
-        found = self._listed & self._parts(" ".join(awake))
+        awake = list(words - self._idle)
         if len(self._idle) > _KNOWN_WORDS:
             self._idle.clear()
-        for word in awake - found:
-            if len(word) <= LONGEST_KEY and (word.isalnum() or self._listed.isdisjoint(self._parts(word))):
+        parts = [spaced.split() for spaced in self._without_marks("\n".join(awake)).split("\n")]
+        for word, own in zip(awake, parts, strict=False):
+            if self._listed.isdisjoint(own) and len(word) <= LONGEST_KEY:
                 self._idle.add(word)
-        return found
+        return self._listed.intersection(chain.from_iterable(parts))
 
-    def _parts(self, words: str) -> Set[str]:
+    def _without_marks(self, text: str) -> str:
         if self._is_ascii:
-            return frozenset(words.translate(_SPACED).split())
+            return text.translate(_SPACED)
         for mark in _MARKS:
-            words = words.replace(mark, " ")
-        return frozenset(words.split())
+            text = text.replace(mark, " ")
+        return text
 
 
 @lru_cache(maxsize=2)
