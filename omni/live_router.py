@@ -48,6 +48,16 @@ class LiveRouter:
         """As `Router.route`, over the newest catalog."""
         return self._router.route(conversation, preferences, conditions=conditions)
 
+    def route_batch(
+        self,
+        conversations: Sequence[Conversation],
+        preferences: Preferences | None = None,
+        *,
+        conditions: Conditions | None = None,
+    ) -> list[Decision]:
+        """As `Router.route_batch`, over the newest catalog."""
+        return self._router.route_batch(conversations, preferences, conditions=conditions)
+
     def refresh(self, facts: Sequence[LiveFacts]) -> None:
         """Lays what providers say now over the shipped catalog."""
         catalog = refreshed_catalog(self._shipped, facts)

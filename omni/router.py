@@ -90,15 +90,20 @@ class Router:
         return self._decide([conversation], [profile], preferences or Preferences(), conditions or NOTHING_KNOWN)[0]
 
     def route_batch(
-        self, conversations: Sequence[Conversation], preferences: Preferences | None = None
+        self,
+        conversations: Sequence[Conversation],
+        preferences: Preferences | None = None,
+        *,
+        conditions: Conditions | None = None,
     ) -> list[Decision]:
         """The same decisions as `route`, one per conversation, faster: they are worked out side by side."""
+        preferences, conditions = preferences or Preferences(), conditions or NOTHING_KNOWN
         for conversation in conversations:
             _check(conversation)
         decisions: list[Decision] = []
         for start in range(0, len(conversations), BATCH):
             chunk = conversations[start : start + BATCH]
-            decisions += self._decide(chunk, self.reader.read_batch(chunk), preferences or Preferences(), NOTHING_KNOWN)
+            decisions += self._decide(chunk, self.reader.read_batch(chunk), preferences, conditions)
         return decisions
 
     def _decide(

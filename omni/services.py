@@ -38,6 +38,13 @@ class Decider(Protocol):
         *,
         conditions: Conditions | None = None,
     ) -> Decision: ...
+    def route_batch(
+        self,
+        conversations: Sequence[Conversation],
+        preferences: Preferences | None = None,
+        *,
+        conditions: Conditions | None = None,
+    ) -> list[Decision]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from omni.api.batches import Batches
 from omni.api.caller import Mark
 from omni.api.guard import Guard
 from omni.api.journal import Journal
@@ -24,6 +25,7 @@ class Parts:
     metrics: Metrics
     journal: Journal
     relay: Relay
+    batches: Batches
     mark: Mark
     """Makes a mark of a visitor's key or address."""
     sessions: SessionTable = field(default_factory=SessionTable)

@@ -136,11 +136,10 @@ def _conditions(parts: Parts, conversation: Conversation, preferences: Preferenc
 async def _route(
     parts: Parts, conversation: Conversation, preferences: Preferences, conditions: Conditions
 ) -> Decision:
-    route = parts.services.router.route
     if sum(len(message.text) for message in conversation.messages) <= MAX_CHARS_INLINE:
         # A thread would compete with this one for the interpreter, and every stream would wait for it.
-        return route(conversation, preferences, conditions=conditions)
-    return await asyncio.to_thread(route, conversation, preferences, conditions=conditions)
+        return await parts.batches.route(conversation, preferences, conditions)
+    return await asyncio.to_thread(parts.services.router.route, conversation, preferences, conditions=conditions)
 
 
 def _targets(parts: Parts, chat: ChatRequest, caller: Caller, routed: Routed | None) -> tuple[Target, ...]:

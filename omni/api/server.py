@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from omni.api.access import Access, error_response
+from omni.api.batches import Batches
 from omni.api.caller import marker
 from omni.api.endpoints import Endpoints
 from omni.api.errors import ApiError
@@ -30,6 +31,7 @@ def create_api(services: Services, *, guard: Guard | None = None) -> Starlette:
         metrics=metrics,
         journal=Journal(services.store),
         relay=Relay(services.gateway),
+        batches=Batches(services.router),
         mark=services.store.mark if services.store is not None else marker(),
     )
 

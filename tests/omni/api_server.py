@@ -34,6 +34,7 @@ def serve(app: ASGIApp, *, lifespan: str = "on") -> Iterator[str]:
     """An app in a thread of its own, on a free port; gives its address."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # who asks before the server is up waits instead of being refused
     config = uvicorn.Config(app, log_level="critical", lifespan=lifespan, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
