@@ -28,7 +28,7 @@ def hold_places(before: np.ndarray, gains: np.ndarray) -> HeldRanking:
     orders, each a swap of neighbours away from the last, and round to the first, one voter coming or going at a time.
     Leaving voters out draws this walk together to the order without votes, in steps that put "y, then x" in the place
     of "x, then y". Were no voter's effect greater than a place, each such step would change the walk by four moves on
-    the ring of six orders, and four moves never go round it. So a walk that goes round once could not be drawn together.
+    the ring of six orders, and four moves never go round it: a walk that goes round once could not be drawn together.
 
     What it costs: were every model's true difference known (normal, 0.32 logits), deciding within pairs would bring
     0.006 of quality where free ranking would bring 0.010 (42 held-out prompts, 254 models, 40 draws).
