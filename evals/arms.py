@@ -26,6 +26,11 @@ class Arms:
     resampled_quality: np.ndarray | None
     """(n_resamples, n_arms); None with too few groups for an interval."""
     resampled_cost: np.ndarray | None
+    resampler: "Resampler"
+
+    def differences(self, row: int, other: int) -> np.ndarray:
+        """(1, n_test) score of one arm less another's, NaN where either does not count: gaps must not choose sides."""
+        return (self.scores[row] - self.scores[other])[None, :]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,6 +95,7 @@ def build_arms(arena: Arena, picks: Sequence[np.ndarray], resampler: Resampler) 
         n_scored=n_scored,
         resampled_quality=resampler.means(scores),
         resampled_cost=resampled_cost,
+        resampler=resampler,
     )
 
 

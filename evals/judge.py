@@ -135,13 +135,13 @@ class Judge:
         return Figure(value, percentile_interval(share))
 
     def difference(self, row: int) -> Figure:
-        """Quality at full quality minus that of the best single model."""
-        best = self.references.best
-        value = _known(self.arms.quality[row] - self.arms.quality[best])
-        resampled = self.arms.resampled_quality
-        if value is None or resampled is None:
-            return Figure(value, None)
-        return Figure(value, percentile_interval(resampled[:, row] - resampled[:, best]))
+        """Mean score at full quality minus the best single model's, on the prompts where both count."""
+        differences = self.arms.differences(row, self.references.best)
+        known = differences[np.isfinite(differences)]
+        resampled = self.arms.resampler.means(differences)
+        if not len(known) or resampled is None:
+            return Figure(float(known.mean()) if len(known) else None, None)
+        return Figure(float(known.mean()), percentile_interval(resampled[:, 0]))
 
     def _resampled_height(self, envelope: Envelope, rows: np.ndarray, budget: float, budgets: np.ndarray) -> np.ndarray:
         """(n_resamples,) height of the full sample's blend at `budget`, its share set to spend `budgets`."""

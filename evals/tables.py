@@ -126,7 +126,7 @@ def envelope_table(arena: Arena, judge: Judge) -> pd.DataFrame:
 def category_table(
     arena: Arena, arms: Arms, policies: Sequence[PolicyArms], best: int, resampler: Resampler
 ) -> pd.DataFrame:
-    """One row a (policy, category) at the headline settings; differences to the best single model, paired."""
+    """One row a (policy, category) at the headline settings; differences to the best single on prompts both have."""
     rows = np.array([best, *(policy.headline for policy in policies)])
     lines = []
     for category in sorted({name for name in arena.categories if name is not None}, key=str):
@@ -134,14 +134,16 @@ def category_table(
         scores = arms.scores[np.ix_(rows, columns)]
         n_scored = np.isfinite(scores).sum(axis=1)
         means = np.where(n_scored > 0, np.nansum(scores, axis=1) / np.maximum(n_scored, 1), np.nan)
-        resampled = resampler.means(scores, columns) if min(n_scored[0], len(columns)) >= MIN_SLICE else None
-        for position, policy in enumerate(policies, start=1):
+        apart = scores[1:] - scores[0]
+        n_both = np.isfinite(apart).sum(axis=1)
+        differences = np.where(n_both > 0, np.nansum(apart, axis=1) / np.maximum(n_both, 1), np.nan)
+        resampled = resampler.means(apart, columns) if len(columns) >= MIN_SLICE else None
+        for at, policy in enumerate(policies):
             interval = None
-            if resampled is not None and n_scored[position] >= MIN_SLICE:
-                interval = percentile_interval(resampled[:, position] - resampled[:, 0])
+            if resampled is not None and n_both[at] >= MIN_SLICE:
+                interval = percentile_interval(resampled[:, at])
             lo, hi = interval or (np.nan, np.nan)
-            difference = means[position] - means[0]
-            lines.append((policy.name, category, means[position], n_scored[position], difference, lo, hi))
+            lines.append((policy.name, category, means[at + 1], n_scored[at + 1], differences[at], lo, hi))
     return pd.DataFrame(lines, columns=list(CATEGORY_COLUMNS))
 
 

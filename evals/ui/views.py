@@ -314,9 +314,17 @@ def _single_clause(result: ReplayResult, router: PolicySummary, sign: int | None
 
 
 def _difference(result: ReplayResult, router: PolicySummary) -> float | None:
-    """Router minus best single model at full quality."""
+    """Router minus best single model at full quality, on the prompts where both count: gaps must not choose sides."""
     best = result.summaries.get("best_single")
-    return _minus(router.quality, best.quality if best else None)
+    if best is None or not router.n_failed + best.n_failed:
+        return _minus(router.quality, best.quality if best else None)
+    table = picks(result)
+    ours, theirs = (
+        table[table["policy"] == name].set_index(table["prompt_id"][table["policy"] == name].astype(str))["score"]
+        for name in (router.policy, best.policy)
+    )
+    apart = (ours - theirs).dropna()
+    return float(apart.mean()) if len(apart) else None
 
 
 def _sign(middle: float | None, interval: Interval | None) -> int | None:

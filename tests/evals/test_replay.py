@@ -123,6 +123,19 @@ def test_picks_without_a_score_count_as_failed_and_not_as_zero():
     }
 
 
+def test_a_model_asked_easy_prompts_only_is_not_better_for_it():
+    """Against the best single model only the prompts count that both were scored on."""
+    recording = build_recording(300, 2)
+    scores = np.repeat(recording.scores[:, :1], 2, axis=1)
+    scores[(scores[:, 0] == 0) & (np.arange(300) % 2 == 0), 0] = np.nan
+    result = replay(replace(recording, scores=scores), ["single:model-b"])
+    assert result.best_single == "model-a"
+    summary = result.summaries["single:model-b"]
+    assert summary.intervals["difference"] == (0.0, 0.0)
+    assert summary.quality < result.singles.set_index("model")["quality"]["model-a"]
+    assert (result.per_category["difference"] == 0).all()
+
+
 def test_without_costs_there_are_no_cost_figures():
     """Unknown is None; quality, gap and slices stay."""
     result = replay(build_recording(with_costs=False))
