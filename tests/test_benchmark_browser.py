@@ -66,7 +66,7 @@ def _open(page: "Page", address: str) -> None:
 def _replay(page: "Page") -> None:
     page.locator("#bench-recording input").click()
     page.locator("[role=option]", has_text=RECORDING).first.click()
-    page.wait_for_function("document.querySelector('#bench-facts').innerText.includes('ja')")
+    page.wait_for_function("document.querySelector('#bench-facts').innerText.includes('Japanese')")
     page.locator("#bench-replay").click()
     page.locator("#bench-gain .main-svg").first.wait_for(timeout=60_000)
 
