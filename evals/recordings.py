@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from omni.errors import RecordingError
 from omni.recording import Recording, find_recording, load_recording, recordings_folder, shipped_names
 from omni.recording.mix import keys_of, mix
 from omni.recording.tables import FIGURES, INT8_SCALE, read_card, read_models
@@ -55,7 +56,7 @@ def _entry(folder: Path) -> RecordingEntry:
         licence = "; ".join(dict.fromkeys(entry.licence for entry in entries))
         meaning = "; ".join(f"{entry.name}: {entry.score_meaning}" for entry in entries)
     else:
-        counts = pq.read_metadata(folder / "prompts.parquet").num_rows, len(read_models(folder))
+        counts = _count_prompts(folder / "prompts.parquet"), len(read_models(folder))
         languages, licence, meaning = card.languages, card.licence, card.score_meaning
     return RecordingEntry(
         name=card.name or folder.name,
@@ -66,6 +67,15 @@ def _entry(folder: Path) -> RecordingEntry:
         licence=card.licence or licence,
         score_meaning=card.score_meaning or meaning,
     )
+
+
+def _count_prompts(path: Path) -> int:
+    try:
+        return pq.read_metadata(path).num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise RecordingError(
+            f"{path}: missing, or no Parquet file ({type(error).__name__}); write it again."
+        ) from error
 
 
 def _part_folder(folder: Path, part: str) -> Path:

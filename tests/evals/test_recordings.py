@@ -88,6 +88,17 @@ def test_list_names_counts_and_licence(tmp_path: Path) -> None:
     assert (entry.name, entry.n_prompts, entry.n_models, entry.licence) == ("tiny", 40, 2, "MIT")
 
 
+@pytest.mark.parametrize("content", [None, b"", b"no parquet at all"])
+def test_list_names_a_file_that_cannot_be_counted(tmp_path: Path, content: bytes | None) -> None:
+    """Missing, empty or something else: the message says which file."""
+    prompts = write_folder(tmp_path / "tiny") / "prompts.parquet"
+    prompts.unlink()
+    if content is not None:
+        prompts.write_bytes(content)
+    with pytest.raises(RecordingError, match=r"prompts\.parquet: missing, or no Parquet"):
+        list_recordings(tmp_path)
+
+
 def test_list_counts_a_mixed_recording(tmp_path: Path) -> None:
     """Its prompts are those of its parts, its models the shared ones."""
     for part in ("one", "two"):
