@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from omni.errors import BudgetExceeded
+from omni.figures import format_usd
 
 if TYPE_CHECKING:
     from omni.config import Settings
@@ -190,9 +191,10 @@ class Budgets:
         if left > ROUNDING_USD and (expected_usd is None or expected_usd <= left + ROUNDING_USD):
             return
         if left <= ROUNDING_USD:
-            raise self._used_up(f"This would go beyond {whose} (${ceiling:g}): it is used up. Come back")
+            raise self._used_up(f"This would go beyond {whose} ({format_usd(ceiling)}): it is used up. Come back")
         raise self._used_up(
-            f"This answer is expected to cost ${expected_usd:.2g}, and ${left:.2g} of {whose} (${ceiling:g}) is left."
+            f"This answer is expected to cost {format_usd(expected_usd)}, and {format_usd(left)} of {whose}"
+            f" ({format_usd(ceiling)}) is left."
             " Ask for a cheaper model or send less text, or come back"
         )
 

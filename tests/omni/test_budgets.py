@@ -38,8 +38,8 @@ def test_an_answer_beyond_the_visitors_budget_is_refused_with_what_to_do():
     with pytest.raises(BudgetExceeded) as refusal:
         budgets.check("v", 0.2)
     assert str(refusal.value) == (
-        "This answer is expected to cost $0.2, and $0.05 of your budget for today ($0.5) is left. Ask for a cheaper "
-        "model or send less text, or come back at 00:00 UTC, in 3 h 20 min."
+        "This answer is expected to cost $0.20, and $0.0500 of your budget for today ($0.50) is left. "
+        "Ask for a cheaper model or send less text, or come back at 00:00 UTC, in 3 h 20 min."
     )
     assert refusal.value.retry_after_s == 3 * 3600 + 20 * 60
 

@@ -132,8 +132,17 @@ def test_dollars(value: float | None, shown: str) -> None:
 
 
 def test_other_figures() -> None:
-    """Seconds, sizes and windows in the units people say."""
-    assert [format_seconds(s) for s in (None, 0.42, 3.14, 12.2, 125.0)] == ["—", "0.42 s", "3.1 s", "12 s", "2 min 5 s"]
+    """Seconds, sizes and windows in the units people say; no minute has sixty seconds."""
+    seconds = {
+        None: "—",
+        0.42: "0.42 s",
+        3.14: "3.1 s",
+        12.2: "12 s",
+        59.7: "1 min 0 s",
+        119.8: "2 min 0 s",
+        125: "2 min 5 s",
+    }
+    assert {s: format_seconds(s) for s in seconds} == seconds
     assert [format_size(b) for b in (None, 0.6, 8.0, 1000.0)] == ["—", "0.6B", "8B", "1T"]
     assert [format_window(t) for t in (None, 512, 131072, 1_048_576)] == ["—", "512", "131k", "1.05M"]
 
