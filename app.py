@@ -58,6 +58,7 @@ def main() -> int:
         return 2
     finally:
         services.close()
+        gc.unfreeze()
     return 0
 
 

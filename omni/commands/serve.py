@@ -68,6 +68,7 @@ def _serve(listener: socket.socket, settings: Settings, *, where: str) -> None:
         print("omni: stopped", file=sys.stderr)
     finally:
         services.close()
+        gc.unfreeze()  # or the database's binding finds its own functions still there at the end, and says so at length
 
 
 def _warm_up(services: "Services") -> None:
