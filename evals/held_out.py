@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from evals.arena import Arena, build_arena
 from evals.arms import Resampler, build_arms
 from evals.judge import Judge, References
+from evals.metrics import calibration_by_chance, mean_known
 from evals.policies.base import POLICIES, Choices, FitData, Prompts, TestData, best_column, build_dial, cheapest_column
 from evals.replay import replay
 from evals.results import PolicySummary, ReplayResult
@@ -68,6 +69,8 @@ class HeldOut:
     best_simple_aiq: float | None
     cost_to_match: float | None
     calibration_error: float | None
+    calibration_by_chance: float | None
+    """The error to expect of right predictions on as many picks."""
     categories: tuple[Slice, ...]
     """With at least 20 test prompts; fitted with the whole fit side."""
     left_out: tuple[Slice, ...]
@@ -114,6 +117,7 @@ def measure(recording: Recording, policy: str = "omni") -> HeldOut:
     arena = build_arena(recording, seed=0)
     parts = recording_parts(arena)
     simple = _best_simple(result, policy)
+    picks = result.choices[result.choices["policy"] == policy]
     return HeldOut(
         recording=recording.name,
         n_fit=result.n_fit,
@@ -126,6 +130,9 @@ def measure(recording: Recording, policy: str = "omni") -> HeldOut:
         best_simple_aiq=None if simple is None else simple.aiq,
         cost_to_match=summary.cost_to_match,
         calibration_error=summary.calibration_error,
+        calibration_by_chance=calibration_by_chance(
+            picks["predicted_quality"].to_numpy(float), picks["score"].to_numpy(float)
+        ),
         categories=_within(result, policy),
         left_out=leave_out(arena, arena.fit.prompts.categories, arena.categories, policy),
         sources=() if parts is None else leave_out(arena, *parts, policy, with_gain=True),
@@ -244,8 +251,9 @@ def _rows(prompts: Prompts, rows: np.ndarray) -> Prompts:
 HEAD = (
     "gain: points over the mixture of single models at equal cost [95 % interval]; match: share of the best single\n"
     "model's cost that reaches its quality; worst: lowest category against the best single model, points [95 %\n"
-    "interval] n; fails: categories whose interval lies wholly below -1 point.\n"
-    f"{'recording':16} {'test':>5} {'gain':>18} {'AIQ':>6} {'simple':>6} {'match':>6} {'ECE':>6} "
+    "interval] n; fails: categories whose interval lies wholly below -1 point; ECE: calibration error of the picks,\n"
+    "and the one that right predictions would show on as many.\n"
+    f"{'recording':16} {'test':>5} {'gain':>18} {'AIQ':>6} {'simple':>6} {'match':>6} {'ECE / chance':>13} "
     f"{'worst category':>46} {'fails':>6} {'worst left out':>46} {'fails':>6}"
 )
 
@@ -253,10 +261,10 @@ HEAD = (
 def to_lines(one: HeldOut) -> list[str]:
     """One line for the recording and one for each source left out; a dash where a figure is undefined."""
     figures = f"{_percent(one.aiq)} {_percent(one.best_simple_aiq)} {_percent(one.cost_to_match, '{:.0f} %')}"
-    error = "-" if one.calibration_error is None else f"{one.calibration_error:.3f}"
+    error = f"{_thousandths(one.calibration_error)} / {_thousandths(one.calibration_by_chance)}"
     slices = f"{_worst(one.categories)} {_worst(one.left_out)}"
     gain = _pair(one.gain, one.gain_lo, one.gain_hi)
-    lines = [f"{one.recording:16} {one.n_test:>5} {gain:>18} {figures} {error:>6} {slices}"]
+    lines = [f"{one.recording:16} {one.n_test:>5} {gain:>18} {figures} {error:>13} {slices}"]
     for part in one.sources:
         best = _pair(part.difference, part.lo, part.hi)
         gain = _pair(part.gain, part.gain_lo, part.gain_hi)
@@ -280,9 +288,12 @@ def summary_line(found: Sequence[HeldOut]) -> str:
     mean = f"{100 * float(np.mean(gains)):+.2f}" if gains else "-"
     lead = f"{float(np.mean(ahead)):+.4f}, lowest {min(ahead):+.4f}" if ahead else "-"
     middle = f"{100 * float(np.median(match)):.0f} %" if match else "-"
+    error = _thousandths(mean_known([one.calibration_error for one in found]))
+    by_chance = _thousandths(mean_known([one.calibration_by_chance for one in found]))
     return (
         f"{len(found)} recordings: mean gain {mean}, lower bound above 0 on {above}; AIQ less the best simple {lead}; "
-        f"median cost to match {middle}; wholly below -1: {fails}"
+        f"median cost to match {middle}; calibration error {error}, {by_chance} by chance alone; "
+        f"wholly below -1: {fails}"
     )
 
 
@@ -292,6 +303,10 @@ def _worst(slices: Sequence[Slice]) -> str:
     worst = min(slices, key=lambda part: part.difference)
     name = f"{worst.name[-20:]} {_pair(worst.difference, worst.lo, worst.hi)} {worst.n}"
     return f"{name:>46} {f'{sum(part.fails for part in slices)}/{len(slices)}':>6}"
+
+
+def _thousandths(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _pair(value: float | None, lo: float | None, hi: float | None) -> str:

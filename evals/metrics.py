@@ -141,13 +141,39 @@ def calibration_error(predicted: np.ndarray, scores: np.ndarray, *, n_bins: int 
 
     Source: Naeini et al. 2015, "Obtaining Well Calibrated Probabilities Using Bayesian Binning".
     """
-    known = np.isfinite(predicted) & np.isfinite(scores)
-    if not known.any():
+    gaps, bins = _gaps_by_bin(predicted, scores, n_bins)
+    if not len(gaps):
         return None
+    return float(np.abs(np.bincount(bins, weights=gaps)).sum() / len(gaps))
+
+
+def calibration_by_chance(predicted: np.ndarray, scores: np.ndarray, *, n_bins: int = 10) -> float | None:
+    """The `calibration_error` to expect of predictions that are right on average, on as many scores as varied as these.
+
+    A bin of n scores with standard deviation s around their predictions is off by s * sqrt(2 / (pi * n)) on average
+    (normal approximation, scores independent). An error near this one is no sign of bad calibration.
+
+    Returns:
+        0..1, to be read beside the error; None without scores, or where no bin has two.
+    """
+    gaps, bins = _gaps_by_bin(predicted, scores, n_bins)
+    sizes = np.bincount(bins, minlength=n_bins)
+    means = np.bincount(bins, weights=gaps, minlength=n_bins) / np.maximum(sizes, 1)
+    n_free = len(gaps) - int((sizes > 0).sum())
+    if n_free <= 0:
+        return None
+    squares = (gaps - means[bins]) ** 2
+    # a bin of one shows no spread of its own: the spread of all bins together stands in
+    spread = np.bincount(bins, weights=squares, minlength=n_bins) / np.maximum(sizes - 1, 1)
+    variance = np.where(sizes > 1, spread, squares.sum() / n_free)
+    return float(np.sqrt(2.0 / np.pi * sizes * variance).sum() / len(gaps))
+
+
+def _gaps_by_bin(predicted: np.ndarray, scores: np.ndarray, n_bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Prediction less score where both are known, and the equal-width bin of each prediction, 0 to n_bins - 1."""
+    known = np.isfinite(predicted) & np.isfinite(scores)
     clipped = np.clip(predicted[known], 0.0, 1.0)
-    bins = np.minimum((clipped * n_bins).astype(int), n_bins - 1)
-    gap = np.bincount(bins, weights=clipped - scores[known], minlength=n_bins)
-    return float(np.abs(gap).sum() / known.sum())
+    return clipped - scores[known], np.minimum((clipped * n_bins).astype(int), n_bins - 1)
 
 
 def router_arena_score(accuracy: float | None, cost_usd_per_1k: float | None) -> float | None:

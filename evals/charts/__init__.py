@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from evals import chart_pieces as pieces
 from evals import chart_style as style
 from evals.charts.waits import waits_figure
-from evals.metrics import BUDGET_PERCENTS
+from evals.metrics import BUDGET_PERCENTS, calibration_by_chance, calibration_error
 from evals.results import PolicySummary, ReplayResult
 
 _CONTROLS = ("mixture", "oracle", "best_single")
@@ -183,7 +183,7 @@ def destinations_figure(
 
 
 def calibration_figure(result: ReplayResult) -> go.Figure:
-    """Predicted against observed quality of the picks in ten bins, with the calibration error in the legend."""
+    """Predicted against observed quality of the picks in ten bins; the legend says how far off, also by chance."""
     table = result.choices
     if "predicted_quality" not in table.columns or table["predicted_quality"].notna().sum() == 0:
         return _calibration_errors(result)
@@ -199,12 +199,14 @@ def calibration_figure(result: ReplayResult) -> go.Figure:
         sizes = rows.groupby(bins).size()
         means, sizes = means[sizes >= _LEAST_IN_BIN], sizes[sizes >= _LEAST_IN_BIN]
         look = style.style_of(policy)
+        picks = rows["predicted_quality"].to_numpy(float), rows["score"].to_numpy(float)
+        off, by_chance = calibration_error(*picks), calibration_by_chance(*picks)
         figure.add_scatter(
             x=100 * means["predicted_quality"],
             y=100 * means["score"],
             customdata=sizes,
             mode="lines+markers",
-            name=look.label,
+            name=f"{look.label}: off by {_tenths(off)} ({_tenths(by_chance)})",
             line={"color": look.color, "width": look.width, "dash": look.dash},
             marker={"color": look.color, "symbol": look.symbol, "size": 8},
             hovertemplate=f"<b>{look.label}</b><br>predicted %{{x:.1f}} %, observed %{{y:.1f}} %<br>"
@@ -403,6 +405,10 @@ def _add_gain(figure: go.Figure, summary: PolicySummary, *, shift: float) -> Non
         ],
         hovertemplate=f"<b>{look.label}</b> %{{customdata}}<br>n = {summary.n_scored:,} test prompts<extra></extra>",
     )
+
+
+def _tenths(share: float | None) -> str:
+    return style.DASH if share is None else f"{100 * share:.1f}"
 
 
 def _calibration_errors(result: ReplayResult) -> go.Figure:

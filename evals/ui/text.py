@@ -84,7 +84,8 @@ CAPTION_CATEGORIES = (
 CAPTION_DESTINATIONS = "Which models a policy sent its prompts to, at full quality."
 CAPTION_CALIBRATION = (
     "When a policy expects 70 % of its picks to be right, are 70 % right? On the diagonal: yes. Bins under 10 picks "
-    "are left out."
+    "are left out. The legend says how many points a policy is off on average, and in brackets how many a policy that "
+    "is right would seem to be off by chance alone."
 )
 CAPTION_FIGURES = "All figures are of the test prompts. A dash means not known or not defined."
 CAPTION_MISSES = "{policy} fell short of the best model on {n_missed:,} of {n_scored:,} scored test prompts."

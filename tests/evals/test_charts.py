@@ -1,5 +1,6 @@
 """Pictures: what is drawn, what is left out, and that both themes and a phone can show it."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -152,6 +153,13 @@ def test_latency_axis_names_its_basis():
 def test_unknown_latency_is_a_sentence():
     """Without a basis there is nothing to draw."""
     assert "No latency" in said(charts.quality_latency_figure(replace(make_result(), latency_basis=None)))
+
+
+def test_the_calibration_legend_says_how_far_off_and_what_chance_makes():
+    """Both in points, for every policy that predicts."""
+    names = [trace.name for trace in charts.calibration_figure(make_result()).data[1:]]
+    assert names
+    assert all(re.fullmatch(r".+: off by \d+\.\d \(\d+\.\d\)", name) for name in names)
 
 
 def test_calibration_without_predictions_shows_the_error():

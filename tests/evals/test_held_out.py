@@ -26,6 +26,7 @@ def _held_out(**changes):
     base = {
         "recording": "r", "n_fit": 10, "n_test": 5, "gain": 0.02, "gain_lo": 0.01, "gain_hi": 0.03, "aiq": 0.6,
         "best_simple": "knn", "best_simple_aiq": 0.58, "cost_to_match": 0.4, "calibration_error": 0.02,
+        "calibration_by_chance": 0.015,
         "categories": (), "left_out": (), "sources": (),
     }  # fmt: skip
     return HeldOut(**{**base, **changes})

@@ -7,6 +7,7 @@ import pytest
 
 from evals.metrics import (
     Blend,
+    calibration_by_chance,
     calibration_error,
     concave_envelope,
     cost_to_match,
@@ -105,6 +106,24 @@ def test_calibration_error_weighs_bins_by_their_size():
     predicted, scores = np.array([0.85, 0.85, 0.85, 0.15]), np.array([1.0, 1.0, 0.0, 0.0])
     assert calibration_error(predicted, scores) == pytest.approx((3 * (0.85 - 2 / 3) + 0.15) / 4)
     assert calibration_error(predicted, np.full(4, math.nan)) is None
+
+
+def test_the_error_by_chance_is_what_right_predictions_show():
+    """Forty draws of 300 outcomes with exactly the predicted chances."""
+    rng = np.random.default_rng(0)
+    chances = rng.random((40, 300))
+    outcomes = (rng.random(chances.shape) < chances).astype(float)
+    errors = [calibration_error(row, drawn) for row, drawn in zip(chances, outcomes, strict=True)]
+    by_chance = [calibration_by_chance(row, drawn) for row, drawn in zip(chances, outcomes, strict=True)]
+    assert np.mean(by_chance) == pytest.approx(np.mean(errors), rel=0.05)
+
+
+def test_the_error_by_chance_does_not_grow_with_bias():
+    """Predictions that are all 20 points too high in one bin: the error is 0.2, chance explains no more of it."""
+    scores = np.tile([0.0, 1.0], 50)
+    assert calibration_error(np.full(100, 0.7), scores) == pytest.approx(0.2)
+    assert calibration_by_chance(np.full(100, 0.7), scores) == pytest.approx(math.sqrt(2 / math.pi / 99) / 2)
+    assert calibration_by_chance(np.array([0.7]), np.array([1.0])) is None
 
 
 def test_router_arena_score_by_hand():
