@@ -8,8 +8,9 @@ import numpy as np
 SURE = 2.0
 """Standard errors of evidence that are taken off: up to four visitors who agree are no crowd, and voices that
 contradict each other change nothing."""
-DOUBT = 40.0
-"""Pseudo-visitors who say nothing: a prior standard deviation of 0.32 logits around no correction."""
+DOUBT = 16.0
+"""Pseudo-visitors who say nothing: a prior standard deviation of 0.5 logits around no correction, between what public
+figures state of their error and what they are off by against outcomes (0.43, 0.60; `python -m evals zero --models`)."""
 BOUND = 1.0
 """Greatest correction, logits: of two in three good answers it makes 42 % or 84 %. What keeps visitors from swinging a
 ranking is `hold_places`, so the bound need not."""

@@ -11,7 +11,7 @@ from omni.conditions import Conditions
 from omni.config import DATA_DIR
 from omni.explain import explain
 from omni.learning import FeedbackBoard, Vote
-from omni.types import Conversation, Decision
+from omni.types import Conversation, Decision, Preferences
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 N_CROWD = 50
@@ -31,10 +31,12 @@ def decisions(router, conversations) -> list[Decision]:
     return router.route_batch(conversations)
 
 
-def rankings(router, conversations, board: FeedbackBoard) -> list[tuple[str, ...]]:
+def rankings(
+    router, conversations, board: FeedbackBoard, preferences: Preferences | None = None
+) -> list[tuple[str, ...]]:
     """Model ids by rank, one tuple a prompt."""
-    conditions = Conditions(residuals=board.residuals())
-    return [router.route(conversation, conditions=conditions).scores.model_ids for conversation in conversations]
+    decisions = router.route_batch(conversations, preferences, conditions=Conditions(residuals=board.residuals()))
+    return [decision.scores.model_ids for decision in decisions]
 
 
 def places_moved(before: Sequence[tuple[str, ...]], after: Sequence[tuple[str, ...]]) -> int:
@@ -88,14 +90,17 @@ def test_among_others_one_visitor_moves_no_model_by_more_than_a_place(router, co
     assert sum(old[0] != new[0] for old, new in zip(before, after, strict=True)) <= len(before) / 20
 
 
-def test_a_crowd_takes_nine_tenths_of_a_bad_models_share_and_gives_it_back(router, conversations, decisions):
+@pytest.mark.parametrize("preset", ["balanced", "quality", "fast", "cheap"])
+def test_a_crowd_takes_nine_tenths_of_a_bad_models_share_and_gives_it_back(router, conversations, preset):
     """Fifty visitors' dislikes, one each over all kinds of prompts; then as many others' likes."""
+    preferences = Preferences(preset=preset)
+    decisions = router.route_batch(conversations, preferences)
     board, target = FeedbackBoard(lambda: NOW), most_chosen(decisions)
     shares = [share_of(target, [decision.scores.model_ids for decision in decisions])]
     for value in (0.0, 1.0):
         for number in range(N_CROWD):
             judge(board, decisions[number % len(decisions)], f"{value} {number}", target, value)
-        shares.append(share_of(target, rankings(router, conversations, board)))
+        shares.append(share_of(target, rankings(router, conversations, board, preferences)))
     assert shares[1] <= 0.1 * shares[0]
     assert shares[2] >= 0.9 * shares[0]
 
@@ -119,7 +124,7 @@ def test_the_corrections_stand_in_the_explanation(router, conversations, decisio
         judge(board, decisions[0], f"v{number}", target, 0.0)
     decision = router.route(conversations[0], conditions=Conditions(residuals=board.residuals()))
     candidate = decision.candidates[decision.scores.model_ids.index(target)]
-    assert candidate.quality_parts["feedback"] == pytest.approx(-0.8, abs=0.1)
+    assert candidate.quality_parts["feedback"] == pytest.approx(-1.0, abs=0.1)
     assert sum(candidate.quality_parts.values()) == pytest.approx(candidate.quality_logit, abs=1e-9)
 
 

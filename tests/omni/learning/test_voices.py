@@ -86,7 +86,7 @@ def test_one_voice_more_never_counts_for_much():
     likes, dislikes = np.meshgrid(np.arange(300.0), np.arange(300.0))
     before = to_logits(likes + dislikes, likes - dislikes)
     after = to_logits(likes + dislikes + 1, likes - dislikes + 1)
-    assert np.abs(after - before).max() < 0.06
+    assert np.abs(after - before).max() < 0.13
 
 
 def test_the_step_is_bounded_and_odd():
