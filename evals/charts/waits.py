@@ -5,8 +5,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from evals import chart_pieces as pieces
-from evals import chart_style as style
+from evals.charts import pieces, style
 from evals.metrics import concave_envelope
 
 
@@ -34,11 +33,11 @@ def waits_figure(waits: pd.DataFrame) -> go.Figure:
     for policy in style.drawing_order(list(waits["policy"].unique())):
         own = waits[name == policy]
         _add_dial(figure, own, policy)
-        _add_headline(figure, own[own["is_headline"].astype(bool)], policy)
-    figure.update_layout(pieces.layout(480))
-    title = "Mean seconds per answer<br>(recorded)"
-    figure.update_xaxes({**pieces.AXIS, "type": "log", "tickformat": "~g"}, title_text=title)
-    figure.update_yaxes(pieces.AXIS, title_text="Mean score, %")
+        for _, row in own[own["is_headline"].astype(bool)].iterrows():
+            pieces.add_point(figure, row, "mean_s", policy, hover=_hover(row, style.label_of(policy)))
+    pieces.lay_out(figure, height=480)
+    figure.update_xaxes(title_text="Mean seconds per answer<br>(recorded)", type="log", tickformat="~g")
+    figure.update_yaxes(title_text="Mean score, %")
     return figure
 
 
@@ -58,24 +57,6 @@ def _add_dial(figure: go.Figure, own: pd.DataFrame, policy: str) -> None:
         zorder=look.z,
         line={"color": look.color, "width": look.width, "dash": look.dash},
         customdata=[_hover(row, style.label_of(policy)) for row in line.itertuples(index=False)],
-        hovertemplate="%{customdata}<extra></extra>",
-    )
-
-
-def _add_headline(figure: go.Figure, rows: pd.DataFrame, policy: str) -> None:
-    if rows.empty:
-        return
-    row, look = rows.iloc[0], style.style_of(policy)
-    figure.add_scatter(
-        x=[row["mean_s"]],
-        y=[100 * row["quality"]],
-        error_y=pieces.errors([(row["quality"], row["lo"], row["hi"])], look.color),
-        mode="markers",
-        name=look.label,
-        legendgroup=policy,
-        zorder=look.z,
-        marker={"color": look.color, "symbol": look.symbol, "size": look.size},
-        customdata=[_hover(row, look.label)],
         hovertemplate="%{customdata}<extra></extra>",
     )
 

@@ -13,7 +13,7 @@ import gradio as gr
 import pandas as pd
 
 from evals import charts
-from evals.chart_style import DASH, drawing_order, label_of
+from evals.charts.style import DASH, drawing_order, label_of
 from evals.recordings import RecordingEntry
 from evals.replay import ReplayCancelled, policy_names
 from evals.ui import text, views

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from evals import chart_style as style
+from evals.charts import style
 from evals.replay import policy_names
 from evals.ui import callbacks as on
 from evals.ui import text, views

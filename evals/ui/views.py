@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from evals import chart_style as style
+from evals.charts import style
 from evals.results import Interval, PolicySummary, ReplayResult
 from evals.ui import text
 

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evals import chart_pieces, chart_style, charts
+from evals import charts
+from evals.charts import pieces, style
 from tests.evals.replay_results import CATEGORIES, N_TEST, make_result
 
 CATEGORY_OF = pd.Series({f"p{at}": CATEGORIES[at % 4] for at in range(N_TEST)})
@@ -53,7 +54,7 @@ def test_every_figure_is_clear_and_has_a_height(name):
     layout = ALL[name](make_result()).layout
     assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert layout.height >= 200
-    assert layout.font.color == chart_style.TEXT
+    assert layout.font.color == style.TEXT
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -63,7 +64,7 @@ def test_every_figure_survives_unknown_costs(name):
     assert figure.data or len(said(figure)) > 20
 
 
-@pytest.mark.parametrize("color", [*chart_style.SHADES, *(chart_style.style_of(n).color for n in chart_style._STYLES)])
+@pytest.mark.parametrize("color", [*style.SHADES, *(style.style_of(n).color for n in style._STYLES)])
 @pytest.mark.parametrize("background", ["#ffffff", "#0b0f19", "#18181b"])
 def test_colours_stand_out_in_both_themes(color, background):
     """3:1 against white and near-black."""
@@ -93,8 +94,8 @@ def test_only_frontier_models_carry_names():
     result = make_result()
     trace = next(trace for trace in charts.quality_cost_figure(result).data if trace.name == "single models")
     labelled = [text for text in trace.text if text]
-    corners = {chart_style.short_name(model, 18) for model in result.envelope["model"]}
-    assert 2 <= len(labelled) <= chart_pieces.N_LABELS
+    corners = {style.short_name(model, 18) for model in result.envelope["model"]}
+    assert 2 <= len(labelled) <= pieces.N_LABELS
     assert set(labelled) <= corners
 
 
@@ -171,11 +172,11 @@ def test_calibration_without_predictions_shows_the_error():
 
 def test_short_names_drop_owner_and_tuning():
     """`org/Qwen2.5-7B-Instruct` is Qwen2.5-7B."""
-    assert chart_style.short_name("org/Qwen2.5-7B-Instruct") == "Qwen2.5-7B"
-    assert len(chart_style.short_name("x" * 40, 18)) == 18
+    assert style.short_name("org/Qwen2.5-7B-Instruct") == "Qwen2.5-7B"
+    assert len(style.short_name("x" * 40, 18)) == 18
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.0131, "+1.3"), (-0.0131, "−1.3"), (-0.0001, "0.0"), (None, "–")])
 def test_points_are_signed_and_never_minus_zero(value, text):
     """Differences are in points; unknown is a dash."""
-    assert chart_style.points(value) == text
+    assert style.points(value) == text

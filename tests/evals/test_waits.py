@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evals import chart_style
 from evals.__main__ import main
-from evals.charts import quality_latency_figure
+from evals.charts import quality_latency_figure, style
 from evals.foresight import measure
 from evals.recordings import write_recording
 from evals.replay import replay
@@ -69,7 +68,7 @@ def test_the_picture_has_the_dial_and_says_recorded(result):
     figure = quality_latency_figure(result)
     assert "recorded" in figure.layout.xaxis.title.text
     assert [trace.legendgroup for trace in figure.data if trace.mode == "lines"] == ["omni"]
-    assert chart_style.label_of("best_single") in [trace.name for trace in figure.data]
+    assert style.label_of("best_single") in [trace.name for trace in figure.data]
 
 
 def test_tables_and_text_name_the_seconds(result):

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
+import plotly.graph_objects as go
 
-from evals import chart_style as style
+from evals.charts import style
 from evals.results import PolicySummary, ReplayResult
 
 Triple = tuple[float | None, float | None, float | None]
@@ -72,6 +73,44 @@ def layout(height: int) -> dict[str, Any]:
             "remove": ["select2d", "lasso2d", "autoScale2d"],
         },
     }
+
+
+def lay_out(figure: go.Figure, *, height: int) -> None:
+    """The common look: clear background, mid-tone text, legend below, narrow margins for a phone."""
+    figure.update_layout(layout(height))
+    figure.update_xaxes(AXIS)
+    figure.update_yaxes(AXIS)
+
+
+def empty_figure(text: str) -> go.Figure:
+    """A figure without axes that says why there is nothing to see."""
+    figure = go.Figure()
+    lay_out(figure, height=220)
+    figure.update_layout(xaxis={"visible": False}, yaxis={"visible": False})
+    figure.add_annotation(text=wrap(text), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
+    return figure
+
+
+def add_point(figure: go.Figure, row: pd.Series, x: str, policy: str, *, hover: str) -> None:
+    """One policy at its headline setting: `row` has the column `x`, quality, lo and hi, shares of 1."""
+    look = style.style_of(policy)
+    figure.add_scatter(
+        x=[row[x]],
+        y=[100 * row["quality"]],
+        error_y=errors([(row["quality"], row["lo"], row["hi"])], look.color),
+        mode="markers",
+        name=look.label,
+        legendgroup=policy,
+        zorder=look.z,
+        marker={
+            "color": look.color,
+            "symbol": look.symbol,
+            "size": look.size,
+            "line": {"color": look.color, "width": 1},
+        },
+        customdata=[hover],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
 
 
 def wrap(text: str, n_chars: int = 44) -> str:

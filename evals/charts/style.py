@@ -18,6 +18,8 @@ SHADES = ("#2a7ec4", "#d55e00", "#0f9d74", "#b9669a", "#a07818", "#8b6fd1", "#5b
 """For models, which have no colour of their own."""
 REST = "#808080"
 DASH = "–"
+CONTROLS = ("mixture", "oracle", "best_single")
+"""Policies that others are held against."""
 _TUNED = re.compile(r"[-_](instruct|it|chat)$", re.IGNORECASE)
 
 

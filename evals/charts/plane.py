@@ -1,0 +1,166 @@
+"""Mean score against cost, and against seconds: single models, the mixture, each policy's dial, the oracle."""
+
+import math
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from evals.charts import pieces, style
+from evals.charts.waits import waits_figure
+from evals.results import ReplayResult
+
+
+def quality_cost_figure(result: ReplayResult, *, log_cost: bool = True) -> go.Figure:
+    """Mean score against cost: single models, the mixture's line, each policy's dial, and the oracle."""
+    if result.points["cost_usd_per_1k"].notna().sum() == 0:
+        return pieces.empty_figure("This recording has no costs, so quality against cost cannot be drawn.")
+    figure = go.Figure()
+    for policy in style.drawing_order(list(result.summaries)):
+        if policy == "mixture":
+            _add_mixture(figure, result)
+        elif policy in style.CONTROLS:
+            _add_headline(figure, result, policy, "cost_usd_per_1k")
+        else:
+            _add_dial(figure, result, policy)
+    _add_singles(figure, result, "cost_usd_per_1k", log_x=log_cost)
+    best = result.summaries.get("best_single")
+    if best is not None and style.is_known(best.cost_usd_per_1k):
+        figure.add_vline(x=best.cost_usd_per_1k, line={"dash": "dot", "width": 1, "color": style.SHADES[0]})
+    pieces.lay_out(figure, height=520)
+    figure.update_xaxes(title_text=pieces.cost_title(result), type="log" if log_cost else "linear")
+    if log_cost:
+        figure.update_xaxes(tickformat="~g")
+    else:
+        figure.update_xaxes(rangemode="tozero")
+    figure.update_yaxes(title_text="Mean score, %")
+    _frame(figure, result, log_cost=log_cost)
+    return figure
+
+
+def quality_latency_figure(result: ReplayResult) -> go.Figure:
+    """Mean score against seconds to the whole answer: recorded ones, else estimates; the axis says which."""
+    if not result.waits.empty:
+        return waits_figure(result.waits)
+    if result.latency_basis is None or result.singles["latency_s"].notna().sum() == 0:
+        return pieces.empty_figure(
+            "No latency is known for this recording: none was recorded, and no speed is published."
+        )
+    figure = go.Figure()
+    for policy in style.drawing_order(list(result.summaries)):
+        _add_headline(figure, result, policy, "latency_s")
+    _add_singles(figure, result, "latency_s", log_x=True)
+    pieces.lay_out(figure, height=480)
+    basis = {"recorded": "recorded", "estimated": "estimated from published speeds"}.get(
+        result.latency_basis, "partly recorded, partly estimated"
+    )
+    figure.update_xaxes(title_text=f"Median seconds per answer<br>({basis})", type="log", tickformat="~g")
+    figure.update_yaxes(title_text="Mean score, %")
+    return figure
+
+
+def _frame(figure: go.Figure, result: ReplayResult, *, log_cost: bool) -> None:
+    """Looks at where the policies are; single models far below are counted in a line instead of squeezing the rest."""
+    frame = pieces.frame_of(result)
+    if frame is None:
+        return
+    figure.update_yaxes(range=[frame.quality_lo, frame.quality_hi])
+    if log_cost:
+        step = pieces.log_step(frame.cost_lo, frame.cost_hi)
+        figure.update_xaxes(range=[math.log10(frame.cost_lo), math.log10(frame.cost_hi)], dtick=step)
+    if frame.n_outside:
+        figure.add_annotation(
+            text=f"{frame.n_outside} weaker or cheaper models outside", showarrow=False, x=1, xref="paper",
+            xanchor="right", y=0.01, yref="paper", yanchor="bottom", font={"size": 11},
+        )  # fmt: skip
+
+
+def _add_singles(figure: go.Figure, result: ReplayResult, x: str, *, log_x: bool) -> None:
+    table = result.singles[result.singles[x].notna() & result.singles["quality"].notna()].sort_values(x)
+    is_better = table["quality"] > table["quality"].cummax().shift(fill_value=-1)
+    table = table.assign(on_frontier=table["on_envelope"].astype(bool) if x == "cost_usd_per_1k" else is_better)
+    names = set(pieces.spread_labels(table[table["on_frontier"]], x, log_x=log_x))
+    figure.add_scatter(
+        x=table[x],
+        y=100 * table["quality"],
+        mode="markers+text",
+        name="single models",
+        text=[style.short_name(model, 18) if model in names else "" for model in table["model"]],
+        textposition=pieces.label_places(table[x], log_x=log_x),
+        textfont={"size": 11, "color": style.TEXT},
+        cliponaxis=False,
+        marker={
+            "color": "rgba(127,127,127,0.55)",
+            "size": [9 if on else 6 for on in table["on_frontier"]],
+            "line": {"width": 0},
+        },
+        customdata=[pieces.single_hover(row, x) for row in table.itertuples(index=False)],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+
+
+def _add_mixture(figure: go.Figure, result: ReplayResult) -> None:
+    if result.envelope.empty:
+        return
+    look = style.style_of("mixture")
+    figure.add_scatter(
+        x=result.envelope["cost_usd_per_1k"],
+        y=100 * result.envelope["quality"],
+        mode="lines+markers",
+        name=look.label,
+        line={"color": look.color, "width": look.width, "dash": look.dash},
+        marker={"color": look.color, "symbol": look.symbol, "size": look.size},
+        customdata=result.envelope["model"],
+        hovertemplate="<b>mixture</b>, corner %{customdata}<br>%{y:.1f} % at $%{x:.3g} per 1,000<extra></extra>",
+    )
+
+
+def _add_dial(figure: go.Figure, result: ReplayResult, policy: str) -> None:
+    """The settings of one policy as faint points, their envelope as a line, the interval as a band for omni."""
+    table = result.points[(result.points["policy"] == policy) & result.points["cost_usd_per_1k"].notna()]
+    table = table[table["quality"].notna()].sort_values("cost_usd_per_1k")
+    if table.empty:
+        return
+    look = style.style_of(policy)
+    line = table[table["on_envelope"].astype(bool)]
+    if len(line) > 1:
+        if policy == "omni" and line["lo"].notna().all():
+            _add_band(figure, line, look)
+        rest = table[~table["on_envelope"].astype(bool)]
+        figure.add_scatter(
+            x=rest["cost_usd_per_1k"], y=100 * rest["quality"], mode="markers",
+            legendgroup=policy, showlegend=False, zorder=look.z,
+            marker={"color": look.color, "size": 4, "opacity": 0.45}, hoverinfo="skip",
+        )  # fmt: skip
+        figure.add_scatter(
+            x=line["cost_usd_per_1k"], y=100 * line["quality"], mode="lines",
+            legendgroup=policy, showlegend=False, zorder=look.z,
+            line={"color": look.color, "width": look.width, "dash": look.dash},
+            customdata=[pieces.point_hover(row, policy) for row in line.itertuples(index=False)],
+            hovertemplate="%{customdata}<extra></extra>",
+        )  # fmt: skip
+    _add_headline(figure, result, policy, "cost_usd_per_1k")
+
+
+def _add_band(figure: go.Figure, line: pd.DataFrame, look: style.PolicyStyle) -> None:
+    red, green, blue = (int(look.color[at : at + 2], 16) for at in (1, 3, 5))
+    figure.add_scatter(
+        x=[*line["cost_usd_per_1k"], *line["cost_usd_per_1k"][::-1]],
+        y=[*(100 * line["hi"]), *(100 * line["lo"][::-1])],
+        fill="toself",
+        fillcolor=f"rgba({red},{green},{blue},0.16)",
+        line={"width": 0},
+        mode="lines",
+        showlegend=False,
+        legendgroup="omni",
+        hoverinfo="skip",
+    )
+
+
+def _add_headline(figure: go.Figure, result: ReplayResult, policy: str, x: str) -> None:
+    """One policy at its headline setting, with the interval of its score."""
+    rows = result.points[(result.points["policy"] == policy) & result.points["is_headline"].astype(bool)]
+    rows = rows[rows[x].notna() & rows["quality"].notna()]
+    if rows.empty:
+        return
+    row = rows.iloc[0]
+    pieces.add_point(figure, row, x, policy, hover=pieces.point_hover(row, policy, x))
