@@ -39,6 +39,8 @@ class Step:
     """End the stream without a piece."""
     no_finish: bool = False
     """End without a finish reason."""
+    cut_last: bool = False
+    """Close the connection after the finish reason: no usage, no [DONE]."""
     usage: tuple[int, int] | None = (12, 34)
     hold: str | None = None
     retry_after: str | None = None
@@ -243,6 +245,8 @@ class Upstream:
         if not step.no_finish:
             sent.is_complete = True
             yield _event(model, {}, finish_reason="stop")
+        if step.cut_last:
+            raise ConnectionAbortedError("scripted cut")
         if step.usage:
             usage = {
                 "prompt_tokens": step.usage[0],

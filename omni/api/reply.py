@@ -65,7 +65,9 @@ class Reply:
         try:
             events = await self._next()
         except Exception as error:  # the edge of the transport: everything becomes one of our errors
-            raise self._known(error) from None
+            if not self._has_ended():
+                raise self._known(error) from None
+            events = []  # what breaks behind the last finish reason takes nothing from the answer
         if events:
             return events
         raise StopAsyncIteration
@@ -133,6 +135,12 @@ class Reply:
         if self._reader.is_over and self.finish_reason is not None:
             return True
         return not any(self._is_open.values())
+
+    def _has_ended(self) -> bool:
+        """Whether every choice that was asked for has its finish reason."""
+        n = self._asked.get("n")
+        n_asked = n if isinstance(n, int) else 1
+        return self.finish_reason is not None and len(self._is_open) >= n_asked and not any(self._is_open.values())
 
     def _read(self, payloads: Sequence[bytes]) -> list[Event]:
         """The events up to the first that cannot be used; what is wrong with that one is kept for later."""

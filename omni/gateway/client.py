@@ -120,7 +120,8 @@ class OpenAIServer:
                     finish_reason = chunk.finish_reason or finish_reason
                     yield chunk
         except Exception as error:  # the edge of the SDK: everything becomes one of our errors
-            raise to_provider_error(error, self.provider.name, is_own=api_key is not None) from None
+            if finish_reason is None:  # what breaks behind it takes nothing from the answer
+                raise to_provider_error(error, self.provider.name, is_own=api_key is not None) from None
         if not seen:
             raise BadReply(f"{self.provider.name} sent an empty answer.")
         if finish_reason is None:

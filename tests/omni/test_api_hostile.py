@@ -79,6 +79,24 @@ def test_a_break_after_the_first_piece_is_the_last_event(url, upstream, shape, s
     assert DEFAULT_TEXT.startswith("".join(texts))
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_break_after_the_finish_reason_takes_nothing_from_the_answer(url, upstream, shape):
+    """The answer is whole: it is neither called broken nor paid for twice."""
+    upstream.script("*", Step(cut_last=True))
+    reply = ask(url, **SHAPES[shape] | {"n": 1})
+    assert (text_of(reply), reply.headers["x-omni-attempts"]) == (DEFAULT_TEXT, "1")
+
+
+@pytest.mark.parametrize("last", [{"error": {"message": "x"}}, [1], {"choices": "x"}])
+@pytest.mark.parametrize("stream", [True, False])
+def test_what_makes_no_sense_behind_a_whole_answer_is_left_out(router, stream, last):
+    """The server had said that it is finished."""
+    with run_chunks(SERVED, {"content": "a"}) as server, run_api(router, server.url) as url:
+        server.chunks = [*server.chunks, last]
+        assert text_of(ask(url, stream=stream)) == "a"
+        assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("piece_chars", [100_000, 10_000_000])
 @pytest.mark.parametrize("stream", [True, False])
 def test_ten_megabytes_come_through(url, upstream, stream, piece_chars):

@@ -127,6 +127,13 @@ def test_a_stall_after_the_first_piece_is_an_interruption(upstream: Upstream, se
     assert second.sent == []
 
 
+def test_a_break_after_the_finish_reason_takes_nothing_from_the_answer(upstream: Upstream) -> None:
+    """It is whole, and not called broken."""
+    upstream.script("a", Step(text="one two", cut_last=True))
+    last = run(a_gateway(upstream))
+    assert (last.status, last.text, last.finish_reason) == (AnswerStatus.DONE, "one two", "stop")
+
+
 def test_pieces_sent_twice_are_kept_as_sent(upstream: Upstream) -> None:
     """A gateway cannot know that a repetition is a mistake: it passes on what came, byte for byte."""
     upstream.script("a", Step(text="one two", twice=True))
