@@ -1,6 +1,7 @@
 """A stream of server-sent events cut into the JSON objects in it."""
 
 import json
+from codecs import BOM_UTF8
 from typing import Any
 
 import orjson
@@ -67,7 +68,7 @@ class EventReader:
 
 
 def _data_of(text: bytes) -> bytes:
-    lines = text.split(b"\n")
+    lines = text.removeprefix(BOM_UTF8).split(b"\n")
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")).strip()
 
 

@@ -19,6 +19,15 @@ def test_pieces_of_any_length_give_the_same_events(n_bytes):
     assert (found, reader.is_over) == (PARTS, True)
 
 
+@pytest.mark.parametrize("n_bytes", [1, 2, 1000])
+def test_a_mark_of_the_byte_order_hides_no_event(n_bytes):
+    """A stream may begin with one."""
+    reader, found, data = EventReader(), [], b"\xef\xbb\xbfdata: 1\n\ndata: 2\n\n"
+    for start in range(0, len(data), n_bytes):
+        found += reader.feed(data[start : start + n_bytes])
+    assert found == [b"1", b"2"]
+
+
 def test_nothing_after_the_end_is_read():
     """What a server sends after [DONE] is not part of the answer."""
     assert EventReader().feed(b"data: [DONE]\n\ndata: 1\n\n") == []
