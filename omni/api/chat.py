@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from omni.api.access import ClientGone, unless_gone
 from omni.api.answers import merge, new_names, to_chunk
 from omni.api.caller import Caller, read_caller
 from omni.api.errors import ApiError, Failure, error_of_budget, error_of_failures
-from omni.api.events import Event, sse
+from omni.api.events import Event, dump_json, sse
 from omni.api.parts import Parts
 from omni.api.planning import Plan, expected_usd
 from omni.api.planning import plan as make_plan
@@ -104,7 +104,8 @@ class _Answer:
         cost_usd = self.keep(opening)
         if cost_usd is None:
             cost_usd = expected_usd(self._parts, self._plan, opening.target)
-        return JSONResponse(body, headers=self._headers(opening, cost_usd))
+        headers = self._headers(opening, cost_usd)
+        return Response(dump_json(body), media_type="application/json", headers=headers)
 
     def chunk(self, event: Event, opening: Opening) -> Event:
         """The upstream's event as this server shows it."""

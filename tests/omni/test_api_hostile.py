@@ -124,6 +124,17 @@ def test_what_is_no_tool_call_is_no_answer(router, stream, delta):
         assert error_of(ask(url, stream=stream, tools=TOOLS)) == (502, "upstream_error")
 
 
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(("text", "logprob"), [("half a \ud83d pair", -1.0), ("a", float("-inf"))])
+def test_what_json_cannot_write_is_still_answered(router, stream, text, logprob):
+    """Half a surrogate pair, and the logarithm of nothing: the answer is there and paid for."""
+    with run_chunks(SERVED, {"content": text}) as server, run_api(router, server.url) as url:
+        server.chunks[0]["choices"][0]["logprobs"] = {"content": [{"token": "a", "logprob": logprob}]}
+        reply = ask(url, stream=stream)
+        assert text_of(reply) == text
+        assert "Infinity" not in reply.text
+
+
 def test_impossible_counts_use_up_no_budget(router):
     """An upstream that counts a billion tokens and more is not believed."""
     with run_chunks(SERVED, {"content": "a"}) as server, run_api(router, server.url) as url:
