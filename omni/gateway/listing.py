@@ -146,8 +146,10 @@ def _read_entry(entry: Any) -> ServedModel | None:
 
 def _bare(entry: Any) -> _Entry | None:
     """The name alone, for an entry whose other fields make no sense."""
-    name = entry.get("id") if isinstance(entry, dict) else None
-    return _Entry(id=name) if isinstance(name, str) and name else None
+    try:
+        return _Entry(id=entry["id"])
+    except (ValidationError, LookupError, TypeError):
+        return None
 
 
 def _read_offer(entry: Any) -> Offer | None:

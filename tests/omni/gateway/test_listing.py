@@ -141,7 +141,7 @@ def test_what_cannot_be_read_is_left_out(entry: dict[str, Any]) -> None:
     assert [offer for offer in model.offers if offer.provider == "x"] == []
 
 
-@pytest.mark.parametrize("entry", [None, "name", 3, {}, {"id": ""}, {"id": 7}])
+@pytest.mark.parametrize("entry", [None, "name", 3, {}, {"id": ""}, {"id": 7}, {"id": "\ud83d"}])
 def test_entries_without_a_name_are_passed_over(entry: Any) -> None:
     """The others count."""
     assert [model.name for model in read_listing([entry, {"id": "a"}])] == ["a"]
