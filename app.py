@@ -16,7 +16,7 @@ from omni.errors import OmniError
 from omni.privacy import install_log_redaction
 from omni.router import Router
 from omni.services import build_services as build_shared_services
-from omni.ui import Services, build_page, can_log_in, launch_options
+from omni.ui import Services, build_page, launch_options
 
 
 def build_services(settings: Settings, router: Router | None = None) -> Services:
@@ -24,7 +24,7 @@ def build_services(settings: Settings, router: Router | None = None) -> Services
     return Services.over(
         build_shared_services(settings, router),
         in_space=settings.in_space,
-        has_login=settings.has_oauth and can_log_in(),
+        has_login=settings.has_oauth,
     )
 
 
@@ -34,11 +34,11 @@ def build_app(services: Services) -> gr.Blocks:
     return page.queue(default_concurrency_limit=8, max_size=64)
 
 
-def main() -> int:
-    """Runs the app until it is stopped; 2 when it cannot start."""
+def main(settings: Settings | None = None) -> int:
+    """Runs the app until it is stopped, by default with the environment's settings; 2 when it cannot start."""
     install_log_redaction()
     try:
-        settings = Settings.from_env()
+        settings = settings or Settings.from_env()
         services = build_services(settings)
     except OmniError as error:
         print(f"Omni cannot start: {error}", file=sys.stderr)

@@ -51,6 +51,8 @@ class Settings:
     """Answers under way at once."""
     has_oauth: bool = False
     """The Space lets visitors log in with their Hugging Face account."""
+    hf_router_url: str = HF_ROUTER_URL
+    """Where Hugging Face's inference router is; no variable changes it."""
 
     @classmethod
     def from_env(cls) -> "Settings":

@@ -2,10 +2,10 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
 
@@ -20,6 +20,10 @@ class ApiRoute(BaseRoute):
         path = scope.get("path", "")
         is_own = scope["type"] == "http" and (path in ("/healthz", "/metrics") or path.startswith("/v1/"))
         return (Match.FULL if is_own else Match.NONE), {}
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> NoReturn:
+        """Nothing of the server has a name: the search for an address goes on with the app's own routes."""
+        raise NoMatchFound(name, path_params)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the request."""

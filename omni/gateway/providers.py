@@ -5,7 +5,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from omni.config import HF_ROUTER_URL, Settings
+from omni.config import Settings
 from omni.errors import InputError
 
 HUGGING_FACE = "Hugging Face"
@@ -79,9 +79,9 @@ def providers_from(settings: Settings) -> tuple[Provider, ...]:
     for server in settings.servers:
         providers.append(Provider(name=server.name, base_url=server.base_url, api_key=server.api_key or DUMMY_KEY))
     if settings.in_space:
-        providers.append(Provider(name=HUGGING_FACE, base_url=HF_ROUTER_URL, needs_credential=True))
+        providers.append(Provider(name=HUGGING_FACE, base_url=settings.hf_router_url, needs_credential=True))
     elif settings.hf_token:
-        providers.append(Provider(name=HUGGING_FACE, base_url=HF_ROUTER_URL, api_key=settings.hf_token))
+        providers.append(Provider(name=HUGGING_FACE, base_url=settings.hf_router_url, api_key=settings.hf_token))
     names = [provider.name for provider in providers]
     for name in names:
         if names.count(name) > 1:

@@ -2,6 +2,6 @@
 
 from omni.ui.page import build_page
 from omni.ui.services import Services
-from omni.ui.serving import can_log_in, launch_options
+from omni.ui.serving import launch_options
 
-__all__ = ["Services", "build_page", "can_log_in", "launch_options"]
+__all__ = ["Services", "build_page", "launch_options"]

@@ -12,7 +12,7 @@ class Services(SharedServices):
 
     in_space: bool = False
     has_login: bool = False
-    """Visitors can log in and spend their own Hugging Face credit."""
+    """Visitors can sign in and spend their own Hugging Face credit."""
     door: Door = field(default_factory=Door, repr=False)
     """Lets only the page's own requests do something."""
 

@@ -1,7 +1,6 @@
 """How the page is served."""
 
 import contextlib
-import importlib.util
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,11 +9,6 @@ from starlette.middleware import Middleware
 from omni.ui.door import PassGuard
 from omni.ui.services import Services
 from omni.ui.theme import CSS_PATH, build_theme
-
-
-def can_log_in() -> bool:
-    """Whether gradio's extra for logging in is installed; without it a page with a login button cannot start."""
-    return all(importlib.util.find_spec(name) is not None for name in ("authlib", "itsdangerous"))
 
 
 def launch_options(services: Services) -> dict[str, Any]:

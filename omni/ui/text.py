@@ -59,7 +59,7 @@ GUARD_OBJECTED = (
     "A guard model reads this as a request for help with harm, so no other model was asked. "
     "If that is a misunderstanding, say what it is for."
 )
-LOG_IN = "Log in with Hugging Face (above) to get answers: they are paid from your own account, with your own token."
+LOG_IN = "Sign in with Hugging Face (above) to get answers: they are paid from your own account, with your own token."
 NO_LOCAL = "No model server was found on this machine. Start one, for example Ollama, or choose another way to send."
 
 PRIVACY_LABEL = "How prompts are sent"
