@@ -117,7 +117,8 @@ def measure(recording: Recording, policy: str = "omni") -> HeldOut:
     arena = build_arena(recording, seed=0)
     parts = recording_parts(arena)
     simple = _best_simple(result, policy)
-    picks = result.choices[result.choices["policy"] == policy]
+    picks = result.picks()
+    picks = picks[picks["policy"] == policy]
     return HeldOut(
         recording=recording.name,
         n_fit=result.n_fit,

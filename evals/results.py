@@ -171,6 +171,12 @@ class ReplayResult:
     run_id: str | None = None
     """Set when loaded from, or saved to, the store."""
 
+    def picks(self) -> pd.DataFrame:
+        """The rows of `choices` at each policy's headline setting: its pick for every test prompt at full quality."""
+        headline = {name: item.setting for name, item in self.summaries.items()}
+        is_headline = self.choices["policy"].astype(str).map(headline) == self.choices["setting"].astype(str)
+        return self.choices[is_headline].reset_index(drop=True)
+
     def to_json(self) -> dict[str, Any]:
         """The contract of `python -m evals replay --json`; None = unknown."""
         return {

@@ -205,8 +205,8 @@ def _compare(result: ReplayResult, truth: Recording) -> _Verdict:
 
 def _picked_scores(result: ReplayResult, policy: str, truth: Recording) -> pd.Series:
     """By prompt id: the true score of the model picked at full quality."""
-    is_own = (result.choices["policy"] == policy) & (result.choices["setting"] == result.summaries[policy].setting)
-    picks = result.choices[is_own]
+    picks = result.picks()
+    picks = picks[picks["policy"] == policy]
     rows = pd.Index(truth.prompts["prompt_id"]).get_indexer(picks["prompt_id"].astype(object))
     columns = truth.models.index.get_indexer(picks["model"].astype(object))
     scores = np.where(columns >= 0, truth.scores[rows, columns], np.nan)

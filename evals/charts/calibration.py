@@ -11,7 +11,7 @@ _LEAST_IN_BIN = 10
 
 def calibration_figure(result: ReplayResult) -> go.Figure:
     """Predicted against observed quality of the picks in ten bins; the legend says how far off, also by chance."""
-    table = result.choices
+    table = result.picks()
     if "predicted_quality" not in table.columns or table["predicted_quality"].notna().sum() == 0:
         return _calibration_errors(result)
     figure = go.Figure(

@@ -267,9 +267,8 @@ def shares_by_category(result: ReplayResult, policy: str, categories: pd.Series 
     """
     if categories is None or policy not in result.summaries:
         return {}
-    setting = result.summaries[policy].setting
-    rows = result.choices[(result.choices["policy"] == policy) & (result.choices["setting"] == setting)]
-    rows = rows[rows["model"].notna()]
+    rows = result.picks()
+    rows = rows[(rows["policy"] == policy) & rows["model"].notna()]
     named = rows["prompt_id"].map(categories)
     bars = {}
     for category, models in rows.groupby(named)["model"]:

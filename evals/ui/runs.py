@@ -21,7 +21,7 @@ from evals.replay import ReplayCancelled, code_fingerprint, replay
 from evals.results import ReplayResult
 from evals.store import load_run, load_runs, save_run
 from evals.ui import text
-from evals.ui.views import CONTROLS, figures, picks
+from evals.ui.views import CONTROLS, figures
 from omni.errors import InputError, RecordingError, StoreError
 from omni.recording import load_recording
 from omni.store import Store
@@ -171,7 +171,7 @@ class BenchRuns:
         finally:
             self._replaying.release()
         categories = _categories(recording.prompts)
-        slim = replace(result, choices=picks(result))
+        slim = replace(result, choices=result.picks())
         return self._remember(
             Run(key=self.key_of(request), result=slim, categories=categories, note=note, seconds=seconds)
         )
@@ -197,7 +197,7 @@ class BenchRuns:
             categories = _categories(load_recording(result.recording).prompts) if self._is_on_offer(result) else None
         except RecordingError:
             categories = None
-        slim = replace(result, choices=picks(result))
+        slim = replace(result, choices=result.picks())
         note = text.KEPT.format(run_id=run_id)
         return self._remember(Run(key=key, result=slim, categories=categories, note=note, seconds=0.0))
 

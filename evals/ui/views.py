@@ -221,21 +221,13 @@ def singles_view(result: ReplayResult) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def picks(result: ReplayResult) -> pd.DataFrame:
-    """The pick of every policy for every test prompt at full quality."""
-    headline = {name: item.setting for name, item in result.summaries.items()}
-    table = result.choices
-    is_headline = table["policy"].astype(str).map(headline) == table["setting"].astype(str)
-    return table[is_headline].reset_index(drop=True)
-
-
 def misses(result: ReplayResult, policy: str, categories: pd.Series | None) -> Misses:
     """Prompts on which another model would have scored more than `policy`'s pick, the greatest loss first.
 
     Args:
         categories: category by prompt_id; None = unknown.
     """
-    table, label = picks(result), style.label_of(policy)
+    table, label = result.picks(), style.label_of(policy)
     ours = table[(table["policy"] == policy) & table["score"].notna()].set_index("prompt_id")
     best = table[(table["policy"] == "oracle") & table["score"].notna()].set_index("prompt_id")
     best = best[["model", "score"]].rename(columns={"model": "model_best", "score": "score_best"})
@@ -318,7 +310,7 @@ def _difference(result: ReplayResult, router: PolicySummary) -> float | None:
     best = result.summaries.get("best_single")
     if best is None or not router.n_failed + best.n_failed:
         return _minus(router.quality, best.quality if best else None)
-    table = picks(result)
+    table = result.picks()
     ours, theirs = (
         table[table["policy"] == name].set_index(table["prompt_id"][table["policy"] == name].astype(str))["score"]
         for name in (router.policy, best.policy)

@@ -46,6 +46,7 @@ def test_every_category_is_judged_within_and_left_out(found):
     assert {part.name for part in found.left_out} <= {part.name for part in found.categories}
     assert all(part.n >= 20 for part in (*found.categories, *found.left_out))
     assert found.best_simple_aiq is not None
+    assert 0.02 < found.calibration_by_chance < 0.08  # about 90 picks, not those of every setting of the dial
 
 
 def test_a_category_left_out_is_not_fitted_on():
