@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     settings = Settings.from_env()
     host, port = args.host or settings.host, settings.port if args.port is None else _port(args.port)
     where = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
-    with _listener(host, port) as listener:
+    with open_listener(host, port) as listener:
         _serve(listener, replace(settings, host=host, port=port), where=where)
     return 0
 
@@ -84,14 +84,19 @@ def _warm_up(services: "Services") -> None:
     gc.freeze()
 
 
-def _listener(host: str, port: int) -> socket.socket:
-    """Taken before anything is loaded, so that a busy port is said at once."""
+def open_listener(host: str, port: int) -> socket.socket:
+    """The port, taken before anything is loaded, so that a busy one is said at once.
+
+    Raises:
+        InputError: another process has it, or the host is not this machine's.
+    """
     # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer's first piece waits 40 ms.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen()  # until then another process could take the same port
     except OSError as error:
         listener.close()
         why = error.strerror or type(error).__name__
@@ -111,6 +116,6 @@ def _say_where(where: str, settings: Settings) -> None:
 
 
 def _port(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 65536:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
         raise InputError(f"--port is {text!r}; expected 1 to 65535.")
     return int(text)

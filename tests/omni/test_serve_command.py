@@ -11,7 +11,9 @@ import httpx
 import pytest
 
 from omni.__main__ import main
+from omni.commands.serve import open_listener
 from omni.config import Settings
+from omni.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -45,7 +47,16 @@ def test_a_busy_port_is_said(capsys):
     assert "Address already in use" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("port", ["0", "70000", "web"])
+def test_two_that_start_at_once_do_not_share_a_port():
+    """The second one hears of it while the first is still loading."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with open_listener("127.0.0.1", port), pytest.raises(InputError, match="already in use"):
+        open_listener("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("port", ["0", "70000", "web", "\u00b2"])
 def test_a_bad_port_is_said(port, capsys):
     """With the value and what was expected."""
     assert main(["serve", "--port", port]) == 2
