@@ -95,7 +95,11 @@ class Access:
             await self._app(scope, receive, send)
             return
         with self._place_in_queue():
-            await self._app(scope, receive, send)
+            try:
+                async with asyncio.timeout(self._guard.serve_s):
+                    await self._app(scope, receive, send)
+            except TimeoutError:
+                raise ClientGone from None
 
     @contextlib.contextmanager
     def _place_in_queue(self) -> Iterator[None]:

@@ -41,7 +41,7 @@ async def answer_chat(parts: Parts, request: Request) -> Response:
         ClientGone: the client closed the connection before the first piece.
     """
     started = time.monotonic()
-    chat = parse_chat(await read_json(request, parts.guard.max_body_bytes))
+    chat = parse_chat(await read_json(request, parts.guard))
     caller = read_caller(request, parts.guard, parts.mark)
     plan = await make_plan(parts, chat, caller)
     if plan.refusal is not None:

@@ -29,7 +29,7 @@ class Endpoints:
 
     async def on_route(self, request: Request) -> Response:
         """POST /v1/route: the decision only."""
-        chat = parse_chat(await read_json(request, self._parts.guard.max_body_bytes))
+        chat = parse_chat(await read_json(request, self._parts.guard))
         if chat.preferences is None:
             raise unknown_model(chat.model, f"is not routed; expected one of {', '.join(ALIASES)}.")
         caller = read_caller(request, self._parts.guard, self._parts.mark)

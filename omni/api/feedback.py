@@ -38,7 +38,7 @@ async def take_feedback(parts: Parts, request: Request) -> Response:
     Raises:
         ApiError: 400 wrong form, 404 nobody knows the decision or the model, 503 the store cannot be written.
     """
-    feedback = parse(FeedbackRequest, await read_json(request, parts.guard.max_body_bytes))
+    feedback = parse(FeedbackRequest, await read_json(request, parts.guard))
     caller = read_caller(request, parts.guard, parts.mark)
     judged = await _find(parts, feedback)
     for model_id in (judged.model_id, feedback.other_model_id):

@@ -13,6 +13,10 @@ class Guard:
     """Empty = everyone."""
     max_body_bytes: int = 32_000_000
     """Pictures come inside the request."""
+    read_s: float = 60.0
+    """For the request to arrive whole."""
+    serve_s: float = 1800.0
+    """For everything; longer than any answer takes. Whoever has not taken theirs by then is gone."""
     max_answers: int = 256
     """Answers under way at once."""
 

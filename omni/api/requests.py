@@ -1,5 +1,6 @@
 """What a client asks for: checked once, here. Fields that this module does not name go to the model unchanged."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from starlette.requests import ClientDisconnect, Request
 
 from omni.api.errors import ApiError
+from omni.api.guard import Guard
 from omni.types import Preferences, Preset
 
 ALIASES: Mapping[str, Preset] = {
@@ -91,16 +93,22 @@ class ChatRequest:
     """For the upstream, without the model; always a stream with usage."""
 
 
-async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
+async def read_json(request: Request, guard: Guard) -> dict[str, Any]:
     """The body as an object.
 
     Raises:
-        ApiError: 413 over `max_bytes`, 415 not sent as JSON, 400 not a JSON object, or too much of it in each other.
+        ApiError: 408 too slow or 413 too large for the guard, 415 not sent as JSON, 400 not a JSON object, or too much
+            of it in each other.
     """
     # A page of another origin may post text/plain without asking; asking for JSON makes the browser ask first.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise ApiError(415, "Send the request with the header content-type: application/json.")
-    raw = await _read(request, max_bytes)
+    try:
+        async with asyncio.timeout(guard.read_s):
+            raw = await _read(request, guard.max_body_bytes)
+    except TimeoutError:
+        message = f"The request did not arrive whole within {guard.read_s:g} s."
+        raise ApiError(408, message, code="request_timeout", headers={"connection": "close"}) from None
     try:
         body = json.loads(raw, parse_constant=_refuse_constant)
         if b"\\ud" in raw.lower():

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -318,6 +319,30 @@ def test_a_full_server_says_so(router):
         reply = ask(url)
     assert error_of(reply) == (503, "server_busy")
     assert reply.headers["retry-after"] == "1"
+
+
+def test_who_sends_half_a_request_loses_the_place(router, upstream):
+    """Others would wait for it for ever."""
+    upstream.models = SERVED
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\ncontent-type: application/json\r\n\r\n"
+    )
+    with run_api(router, upstream.base_url, guard=Guard(max_answers=1, read_s=0.05)) as url:
+        address = httpx.URL(url)
+        with socket.create_connection((address.host, address.port or 0), timeout=DEADLINE_S) as half:
+            half.sendall(head.encode())
+            assert half.makefile("rb").readline() == b"HTTP/1.1 408 Request Timeout\r\n"
+        assert ask(url).status_code == 200
+
+
+def test_who_never_takes_the_answer_loses_the_place(router, upstream):
+    """After a time that no answer takes; the upstream call is ended, too."""
+    upstream.models = SERVED
+    upstream.script("*", Step(hold_first="for ever"))
+    with run_api(router, upstream.base_url, guard=Guard(max_answers=1, serve_s=0.05)) as url:
+        assert ask(url).status_code == 500
+        assert upstream.disconnected.wait(DEADLINE_S)
+        assert "omni_answers_active 0.0" in httpx.get(f"{url}/metrics").text
 
 
 def test_leaving_a_stream_stops_the_model(client, upstream):
