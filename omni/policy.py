@@ -123,11 +123,11 @@ def utilities(
         weights: prices of cost, latency and doubt in units of quality.
         reference_cost_usd: (..., 1) or a number; an alternative dearer than this needs more evidence.
     """
-    z = np.where(cost_usd > reference_cost_usd, weights.z_dearer, weights.z)
+    doubt_price = np.where(cost_usd > reference_cost_usd, -weights.z_dearer, -weights.z)
     parts = {
         "quality": quality,
         "cost": -weights.quality_per_usd * _worst_for_unknown(cost_usd),
-        "evidence": -z * gain_se,
+        "evidence": doubt_price * gain_se,
     }
     if latency_s is not None:
         parts["latency"] = -weights.quality_per_s * _worst_for_unknown(latency_s)
@@ -262,13 +262,8 @@ def _remove_by_window(sieve: _Sieve, need: int) -> None:
 
 
 def _worst_for_unknown(values: np.ndarray) -> np.ndarray:
-    largest = values.max(initial=-np.inf)
-    if largest == largest:  # it is NaN where any value is
-        return values
-    unknown = np.isnan(values)
-    # fmax passes over NaN; where nothing is known, nothing is worse
-    worst = np.fmax.reduce(values, axis=-1, keepdims=True, initial=0.0)
-    return np.where(unknown, worst, values)
+    # both pass over NaN; where nothing is known, nothing is worse
+    return np.fmin(values, np.fmax.reduce(values, axis=-1, keepdims=True, initial=0.0))
 
 
 @lru_cache(maxsize=256)

@@ -122,7 +122,7 @@ class Router:
         ]
         kept = np.array([mask for mask, _ in filtered])
         order = self._reference_order(weights)
-        references = np.array([_first_kept(order, mask, excluded) for mask, excluded in filtered])
+        references = [_first_kept(order, mask, excluded) for mask, excluded in filtered]
         parts = self._parts(estimate, references, weights)
         stays = self._add_state(parts, kept, weights, conditions, rulings)
         tables = self._ranked(estimate, parts, kept, profiles)
@@ -145,13 +145,13 @@ class Router:
                 sticky_model_id=stay,
             )
             for decision_id, profile, (_, excluded), reference, table, ruling, stay in zip(
-                ids, profiles, filtered, references.tolist(), tables, rulings, stays, strict=True
+                ids, profiles, filtered, references, tables, rulings, stays, strict=True
             )
         ]
 
-    def _parts(self, estimate: Estimate, references: np.ndarray, weights: Weights) -> dict[str, np.ndarray]:
+    def _parts(self, estimate: Estimate, references: Sequence[int], weights: Weights) -> dict[str, np.ndarray]:
         cost = estimate.cost_usd
-        places = np.arange(len(cost)) * cost.shape[1] + references
+        places = np.array([row * cost.shape[1] + reference for row, reference in enumerate(references)])
         doubt = gain_se(estimate.quality_se, places)
         return utilities(estimate.quality, doubt, cost, estimate.latency_s, weights, cost.take(places)[:, None])
 
@@ -206,8 +206,8 @@ class Router:
         ).reshape(-1, *kept.shape)
         part_names, quality_names = tuple(parts), tuple(estimate.quality_parts)
         tables = []
-        for row, (n_kept, profile) in enumerate(zip(kept.sum(axis=1).tolist(), profiles, strict=True)):
-            order = orders[row, :n_kept]
+        for row, (mask, profile) in enumerate(zip(kept, profiles, strict=True)):
+            order = orders[row, : np.count_nonzero(mask)]
             names, own = _without_policy(part_names, figures[:, row].take(order, axis=1))
             tables.append(
                 ScoreTable(
@@ -312,8 +312,8 @@ def _decision_ids(
 ) -> list[str]:
     # Frozen dataclasses of plain values: their repr names every field, and costs less than a JSON document.
     shared = f"{_preferences_text(preferences)}, {conditions_text}, {versions!r}"
-    bases = (f"({conversation!r}, {shared})" for conversation in conversations)
-    return [hashlib.sha256(basis.encode("utf-8", "surrogatepass")).hexdigest()[:16] for basis in bases]
+    bases = [f"({conversation!r}, {shared})".encode("utf-8", "surrogatepass") for conversation in conversations]
+    return [hashlib.sha256(basis).hexdigest()[:16] for basis in bases]
 
 
 @lru_cache(maxsize=256)

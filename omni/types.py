@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from itertools import repeat
 from typing import Literal, overload
 
 import numpy as np
@@ -148,7 +149,7 @@ class PromptProfile:
 
     @property
     def main_task(self) -> Task:
-        return max(self.tasks, key=lambda task: (self.tasks[task], task))
+        return max(zip(self.tasks.values(), self.tasks, strict=True))[1]
 
     @property
     def privacy_kinds(self) -> tuple[str, ...]:
@@ -286,13 +287,9 @@ class Candidate:
     model_id: str
     rank: int
     """1 = chosen."""
-    utility: float
     parts: Mapping[str, float]
     """quality, cost, latency, evidence, and where they matter availability, switch, policy: they sum to `utility`."""
-    quality: float
-    """Expected quality 0..1, the logistic of `quality_logit`."""
     quality_se: float
-    quality_logit: float
     quality_parts: Mapping[str, float]
     """They sum to `quality_logit`."""
     cost_usd: float | None
@@ -302,6 +299,19 @@ class Candidate:
     input_tokens: int
     output_tokens: float
     """Expected."""
+
+    @property
+    def utility(self) -> float:
+        return sum(self.parts.values())
+
+    @property
+    def quality(self) -> float:
+        """Expected quality 0..1, the logistic of `quality_logit`."""
+        return self.parts["quality"]
+
+    @property
+    def quality_logit(self) -> float:
+        return sum(self.quality_parts.values())
 
 
 LATENCY_BASES: tuple[LatencyBasis, ...] = ("estimated", "published", "recorded")
@@ -375,29 +385,27 @@ class ScoreTable:
 
     def select(self, start: int, stop: int) -> tuple[Candidate, ...]:
         """The candidates of ranks `start` + 1 to `stop`, read in one go: a dozen costs little more than one."""
-        n_parts, n_names = len(self.part_names), len(self.part_names) + len(self.quality_names)
+        n_parts, columns = len(self.part_names), self.figures[:, start:stop].T
         rows = zip(
-            self.figures[:, start:stop].T.tolist(),
+            self.model_ids[start:stop],
+            map(dict, map(zip, repeat(self.part_names), columns[:, :n_parts].tolist())),
+            map(dict, map(zip, repeat(self.quality_names), columns[:, n_parts:-4].tolist())),
+            columns[:, -4:].tolist(),
             self.cost_listed[start:stop].tolist(),
             self.latency_basis[start:stop].tolist(),
             strict=True,
         )
         found = []
-        for rank, (row, is_listed, basis) in enumerate(rows, start=start + 1):
-            of_utility, of_quality = row[:n_parts], row[n_parts:n_names]
-            quality_se, cost, latency, output_tokens = row[n_names:]
+        for rank, (model_id, parts, quality_parts, others, is_listed, basis) in enumerate(rows, start=start + 1):
+            quality_se, cost, latency, output_tokens = others
             no_cost, no_latency = cost != cost, latency != latency  # NaN
-            named = dict(zip(self.part_names, of_utility, strict=True))
             found.append(
                 Candidate(
-                    model_id=self.model_ids[rank - 1],
+                    model_id=model_id,
                     rank=rank,
-                    utility=sum(of_utility),
-                    parts=named,
-                    quality=named["quality"],
+                    parts=parts,
                     quality_se=quality_se,
-                    quality_logit=sum(of_quality),
-                    quality_parts=dict(zip(self.quality_names, of_quality, strict=True)),
+                    quality_parts=quality_parts,
                     cost_usd=None if no_cost else cost,
                     cost_basis=None if no_cost else ("listed" if is_listed else "estimated"),
                     latency_s=None if no_latency else latency,

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,8 +25,7 @@ CROWD = 32
 """Answers under way at a provider that double the time to its first token; an assumption."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Estimate:
+class Estimate(NamedTuple):
     """Expected figures of every model on some prompts, each (n_prompts, n_models)."""
 
     quality: np.ndarray
@@ -74,7 +74,7 @@ class LiveQuality:
         table = self.abilities
         n_models = len(table.general)
         unmeasured = len(self._language) - 1
-        shares = np.array([[profile.tasks.get(task, 0.0) for task in TASKS] for profile in profiles])
+        shares = np.array([list(map(profile.tasks.get, TASKS, repeat(0.0))) for profile in profiles])
         # einsum adds in the same order for one prompt as for many; a matrix product need not
         both = np.einsum("pt,tm->pm", shares, self._task)
         names = (*QUALITY_PARTS, "feedback") if conditions.residuals else QUALITY_PARTS
@@ -88,10 +88,10 @@ class LiveQuality:
             difficulty[row] = -_logit(profile.difficulty)
             if profile.input_tokens >= LONG_TOKENS:
                 long_context[row] = table.long_context
-        quality = unvoted = _logistic(parts.sum(axis=0))
+        quality = unvoted = _logistic(np.add.reduce(parts))
         if conditions.residuals:
             np.einsum("pt,tm->pm", shares, self._residuals(conditions.residuals), out=parts[-1])
-            quality = _logistic(parts.sum(axis=0))
+            quality = _logistic(np.add.reduce(parts))
         input_tokens = np.array([[float(profile.input_tokens)] for profile in profiles])
         output_tokens = visible_output_tokens(shares) * self._length_factor
         first_token_s, speed, basis = self._speeds(conditions.health)
@@ -150,7 +150,8 @@ def gain_se(quality_se: np.ndarray, places: np.ndarray) -> np.ndarray:
     prompts' rows follow one another.
     """
     # errors lie between 0 and 1: np.hypot's care for overflow would cost eight times as much
-    difference = np.sqrt(quality_se**2 + quality_se.take(places)[:, None] ** 2)
+    variance = quality_se * quality_se
+    difference = np.sqrt(variance + variance.take(places)[:, None])
     difference.put(places, 0.0)
     return difference
 
