@@ -46,6 +46,8 @@ class CueFinder:
 
     def __init__(self, cues: Mapping[str, Sequence[str]], encoder: StaticEncoder) -> None:
         self.concepts = tuple(cues)
+        self.n_cues = 3 * len(cues)
+        """Three numbers a concept: named at the edge, near it, anywhere."""
         self._whole: dict[str, int] = {}
         self._stems: dict[str, int] = {}
         # by first word, then by the letter that the second word begins with
@@ -56,11 +58,6 @@ class CueFinder:
                 self._add(stem.strip().lower(), 1 << position, encoder)
         self._longest = max(map(len, self._stems), default=0)
         self._clues = WordCache(self._clue_of, limit=_CACHED_WORDS)
-
-    @property
-    def n_cues(self) -> int:
-        """Three numbers a concept: named at the edge, near it, anywhere."""
-        return 3 * len(self.concepts)
 
     def vector(self, words: Sequence[str], flat: str) -> np.ndarray:
         """Which concepts a text names, (n_cues,) float32 of 0 and 1: at the edge, near it, anywhere.
@@ -74,7 +71,7 @@ class CueFinder:
     def vectors(self, texts: Sequence[tuple[Sequence[str], str]]) -> np.ndarray:
         """What `vector` says of each pair of words and one-line text, (n_texts, n_cues)."""
         n_bytes = (self.n_cues + 7) // 8
-        bits = b"".join(self._bits(words, flat).to_bytes(n_bytes, "little") for words, flat in texts)
+        bits = b"".join([self._bits(words, flat).to_bytes(n_bytes, "little") for words, flat in texts])
         table = np.frombuffer(bits, dtype=np.uint8).reshape(len(texts), n_bytes)
         return np.unpackbits(table, axis=1, count=self.n_cues, bitorder="little").astype(np.float32)
 
@@ -98,8 +95,10 @@ class CueFinder:
     def _find_words(self, words: Sequence[str], start: int, end: int, rings: list[int]) -> None:
         """Adds what words name to the rings: at the edge, near it, anywhere."""
         last = len(words) - 1
-        clues = map(self._clues.__getitem__, words[start:end])
-        for position, (concepts, phrases) in [(place, clue) for place, clue in enumerate(clues, start) if clue]:
+        for position, clue in enumerate(map(self._clues.__getitem__, words[start:end]), start):
+            if clue is None:
+                continue
+            concepts, phrases = clue
             if phrases and position < last:
                 second = words[position + 1]
                 for rest, concept in phrases.get(second[0], ()):

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from array import array
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from safetensors.numpy import load_file
 
 from omni.errors import OmniError
 from omni.reading.cache import WordCache
-from omni.reading.ngrams import normalised
+from omni.reading.ngrams import normalised, take_rows
 
 _CACHED_TOKENS = 65_536
 _MAX_WORD_CHARS = 100
@@ -65,7 +66,8 @@ class StaticEncoder:
         """
         memory = self._ascii_tokens if is_ascii else self._tokens
         known = list(map(memory.__getitem__, tokens))
-        return [word for of_token in known for word in of_token[0]], b"".join([of_token[1] for of_token in known])
+        words, pieces = zip(*known, strict=True) if known else ((), ())
+        return list(chain.from_iterable(words)), b"".join(pieces)
 
     def piece_ids(self, words: Sequence[str]) -> np.ndarray:
         """Word-piece ids of words, (n_pieces,) int64; unknown pieces are left out."""
@@ -75,7 +77,7 @@ class StaticEncoder:
         """The L2-normalised mean of the pieces' vectors, (n_dimensions,) float32; zeros when there is no piece."""
         if not len(piece_ids):
             return np.zeros(self.n_dimensions, dtype=np.float32)
-        taken = self.embeddings.take(piece_ids, axis=0).astype(np.float32)
+        taken = take_rows(self.embeddings, piece_ids).astype(np.float32)
         # sums of 8-bit integers are exact in any order, and a product is the fastest
         return normalised(np.ones(len(taken), dtype=np.float32) @ taken)
 

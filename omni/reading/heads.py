@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 from omni.errors import OmniError
 from omni.reading.features import TextReading, TextReadings
+from omni.reading.ngrams import take_rows
 from omni.reading.side_by_side import CountTable, weighted_sums
 from omni.types import Task
 
@@ -94,11 +95,11 @@ def load_heads(path: Path) -> Heads:
 
 
 def _sparse(bins: np.ndarray, weights: np.ndarray, idf: np.ndarray, table: np.ndarray) -> np.ndarray:
-    values = weights * idf.take(bins)
+    values = weights * take_rows(idf, bins)
     norm = math.sqrt(values @ values)
     if not norm:
         return np.zeros(table.shape[1], dtype=np.float32)
-    return (values @ table.take(bins, axis=0)) / np.float32(norm)
+    return (values @ take_rows(table, bins)) / np.float32(norm)
 
 
 def _sparse_of(table: CountTable, idf: np.ndarray, matrix: np.ndarray) -> np.ndarray:

@@ -10,14 +10,14 @@ import unicodedata
 from array import array
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 from py3langid import langid
 
-from omni.reading.ngrams import code_points, run_lengths
+from omni.reading.ngrams import code_points, run_lengths, take_rows
 from omni.reading.scripts import find_script
 from omni.reading.side_by_side import CountTable, count_rows, weighted_sums
 
@@ -146,7 +146,7 @@ class Identifier:
             return self._languages[0]
         ordered = np.sort(visited)
         starts, counts = run_lengths(ordered)
-        weights = self._weights.take(ordered[starts], axis=0)
+        weights = take_rows(self._weights, ordered.take(starts))
         scores = _visit_weights().take(counts, mode="clip") @ weights + self._priors
         return self._languages[int(scores.argmax())]
 
@@ -179,8 +179,12 @@ class LanguageModel(NamedTuple):
 class LanguageReader:
     """Finds the language of a text; holds identifiers for the scripts that several languages share."""
 
-    def __init__(self, model: Future[LanguageModel]) -> None:
-        self._model = model
+    def __init__(self, loading: Future[LanguageModel]) -> None:
+        self._loading = loading
+
+    @cached_property
+    def _model(self) -> LanguageModel:
+        return self._loading.result()
 
     def find(self, text: str) -> str:
         """ISO 639-1 code of the language that asks, "und" without enough letters.
@@ -191,7 +195,7 @@ class LanguageReader:
         asking = self._asking(text)
         if asking.identifier is None:
             return asking.language or UNDETERMINED
-        return asking.identifier.classify(self._model.result().automaton.visited(asking.text))
+        return asking.identifier.classify(self._model.automaton.visited(asking.text))
 
     def find_many(self, texts: Sequence[str]) -> list[str]:
         """What `find` says of each text."""
@@ -203,9 +207,7 @@ class LanguageReader:
                 by_identifier.setdefault(asking.identifier, []).append(place)
         if not by_identifier:
             return languages
-        visits = self._model.result().automaton.visits_of(
-            [askings[place].text for place in chain(*by_identifier.values())]
-        )
+        visits = self._model.automaton.visits_of([askings[place].text for place in chain(*by_identifier.values())])
         done = 0
         for identifier, places in by_identifier.items():
             own = visits.of_texts(range(done, done + len(places)))
@@ -223,7 +225,7 @@ class LanguageReader:
         script = "Latn" if asking.isascii() else find_script(code_points(asking)[1:-1], latin_weight=_LATIN_WEIGHT)
         if script in _BY_SCRIPT:
             return _Asking(_BY_SCRIPT[script])
-        model = self._model.result()
+        model = self._model
         identifier = (model.short if len(asking) < _SHORT_CHARS else model.long).get(script)
         if identifier is None or len(asking) < _MIN_LETTERS:
             return _Asking(UNDETERMINED)

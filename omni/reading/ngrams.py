@@ -48,7 +48,12 @@ class GramProjection:
 
     def vector(self, grams: GramCounts) -> np.ndarray:
         """L2-normalised directions, (n_directions,) float32; zeros for a text without grams."""
-        return normalised(grams.weights @ self.matrix.take(grams.bins, axis=0))
+        return normalised(grams.weights @ take_rows(self.matrix, grams.bins))
+
+
+def take_rows(matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The rows of a matrix, which has to have them all: numpy takes them faster where it need not raise an error."""
+    return matrix.take(rows, axis=0, mode="clip")
 
 
 def normalised(total: np.ndarray) -> np.ndarray:
@@ -91,14 +96,13 @@ def count_grams_and_words(codes: np.ndarray, piece_ids: np.ndarray) -> tuple[Gra
     mix_grams(keys[:n_grams])
     padded = np.zeros(len(piece_ids) + 2, dtype=np.uint32)
     ids, words = padded[1:-1], keys[n_grams:]
-    ids[:] = piece_ids
-    ids += 1
+    np.add(piece_ids, 1, out=ids, casting="unsafe")
     hash_words(ids, padded, words)
     words |= _IS_WORD
     # numpy sorts 32-bit integers faster than 16-bit ones
     keys.sort()
     starts, counts = run_lengths(keys)
-    bins = keys[starts].astype(np.int64)
+    bins = keys.take(starts).astype(np.int64)
     weights = log_weights().take(counts, mode="clip")
     first_word = int(bins.searchsorted(_IS_WORD))
     return (
@@ -125,7 +129,8 @@ def hash_words(ids: np.ndarray, padded: np.ndarray, out: np.ndarray) -> None:
 
 def run_lengths(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where each run of equal values begins, and how long it is."""
-    is_border = np.ones(len(ordered) + 1, dtype=bool)
+    is_border = np.empty(len(ordered) + 1, dtype=bool)
+    is_border[0] = is_border[-1] = True
     np.not_equal(ordered[1:], ordered[:-1], out=is_border[1:-1])
     borders = is_border.nonzero()[0]
     return borders[:-1], borders[1:] - borders[:-1]

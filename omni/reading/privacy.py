@@ -4,11 +4,9 @@ Cheap tests come first (an @, a number of digits, a word that announces a name),
 libraries. All of it takes a time that grows with the length of the text.
 """
 
-from collections.abc import Iterator
-
 from omni.reading.private.dates import find_births, find_documents
 from omni.reading.private.emails import find_emails
-from omni.reading.private.gates import Gates, find_gates
+from omni.reading.private.gates import find_gates
 from omni.reading.private.numbers import find_addresses, find_numbers
 from omni.reading.private.people import find_people, find_people_elsewhere
 from omni.reading.private.places import find_places
@@ -65,29 +63,24 @@ def _strength(item: tuple[str, int, int]) -> tuple[int, int]:
     return _RANK.get(item[0], len(_ORDER)), item[1] - item[2]
 
 
-def _find(text: str, language: str) -> Iterator[tuple[str, int, int]]:
+def _find(text: str, language: str) -> list[tuple[str, int, int]]:
     lowered, shape = _lower(text), find_shape(text)
-    gates = find_gates(lowered)
-    is_personal = False
-    for item in _find_forms(text, lowered, shape, gates, language):
-        is_personal = is_personal or item[0] not in _IMPERSONAL
-        yield item
-    yield from find_people(text, lowered, shape, gates.words, is_personal=is_personal)
-    if not text.isascii():
-        yield from find_people_elsewhere(text)
-
-
-def _find_forms(text: str, lowered: str, shape: bytes, gates: Gates, language: str) -> Iterator[tuple[str, int, int]]:
-    """Everything that its form gives away."""
+    words, stems = find_gates(lowered)
+    found = list(find_addresses(text, lowered, shape))
     if "@" in text:
-        yield from (("email", start, end) for start, end in find_emails(text))
-    yield from (("secret", start, end) for start, end in find_secrets(text, lowered, gates.stems))
-    yield from find_addresses(text, lowered, shape)
+        found += [("email", start, end) for start, end in find_emails(text)]
+    if stems:
+        found += [("secret", start, end) for start, end in find_secrets(text, lowered, stems)]
     if b"0" in shape:
-        yield from find_births(text, lowered, gates.stems)
-        yield from find_documents(text, lowered, gates.stems)
-        yield from find_numbers(text, lowered, shape, language)
-        yield from find_places(text, lowered, shape, *gates)
+        found += find_births(text, lowered, stems)
+        found += find_documents(text, lowered, stems)
+        found += find_numbers(text, lowered, shape, language)
+        found += find_places(text, lowered, shape, words, stems)
+    is_personal = any(kind not in _IMPERSONAL for kind, _, _ in found)
+    found += find_people(text, lowered, shape, words, is_personal=is_personal)
+    if not text.isascii():
+        found += find_people_elsewhere(text)
+    return found
 
 
 def _lower(text: str) -> str:

@@ -144,16 +144,16 @@ def _script_of(reading: TextReading) -> str:
 
 def _with_attachments(shares: np.ndarray, conversation: Conversation) -> np.ndarray:
     """Shares after what the conversation carries: pictures make it vision, offered tools make it more agentic."""
-    floors: list[tuple[Task, float]] = []
     if any(message.n_images for message in conversation.messages[-2:]):
-        floors.append((Task.VISION, _VISION_SHARE))
+        task, floor = Task.VISION, _VISION_SHARE
     elif conversation.tool_names:
-        floors.append((Task.AGENTIC, _AGENTIC_SHARE))
-    for task, floor in floors:
-        position = TASKS.index(task)
-        if shares[position] < floor:
-            shares = shares * ((1.0 - floor) / max(1.0 - shares[position], 1e-12))
-            shares[position] = floor
+        task, floor = Task.AGENTIC, _AGENTIC_SHARE
+    else:
+        return shares
+    position = TASKS.index(task)
+    if shares[position] < floor:
+        shares = shares * ((1.0 - floor) / max(1.0 - shares[position], 1e-12))
+        shares[position] = floor
     return shares
 
 

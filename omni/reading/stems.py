@@ -35,8 +35,9 @@ class StemFinder:
         awake = words - self._idle
         if not awake:
             return set()
-        held = {stem for word in awake for stem in self._stems_of.get(word, ())}
-        new = awake.difference(self._stems_of)
+        known = self._stems_of
+        held = {stem for word in known.keys() & awake for stem in known[word]}
+        new = awake.difference(known)
         if new:
             held.update(self._learn(new))
         return {stem for stem in held if stem in text}
@@ -44,8 +45,8 @@ class StemFinder:
     def _learn(self, new: frozenset[str]) -> list[str]:
         """The stems that new words may be part of."""
         if len(self._idle) + len(self._stems_of) > _KNOWN_WORDS:
-            self._idle.clear()
-            self._stems_of.clear()
+            # not emptied: another thread may be reading them
+            self._idle, self._stems_of = set(), {}
         joined = f" {' '.join(new)} "
         held = [pair for first in set(joined) for pair in self._parts.get(first, ()) if pair[0] in joined]
         for word in new:

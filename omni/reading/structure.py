@@ -137,7 +137,7 @@ def signals(canonical: CanonicalText, structure: Structure, counts: CharacterCou
     by_script = kinds[_LETTER + 1 :]
     n_letters = kinds[_LETTER] + sum(by_script)
     n_words = canonical.flat.count(" ") + 1
-    lines = max(structure.n_lines, 1)
+    lines, letters = max(structure.n_lines, 1), max(n_letters, 1)
     n_points = sum(kinds[_OPERATOR : _POINT + 1])
     return [
         (math.log1p(structure.n_chars) - 5.5) / 3.0,
@@ -159,7 +159,7 @@ def signals(canonical: CanonicalText, structure: Structure, counts: CharacterCou
         float(structure.asks_json),
         float(structure.has_url),
         counts.n_beyond_ascii / n_chars,
-        *(count / max(n_letters, 1) for count in by_script),
+        *[count / letters for count in by_script],
     ]
 
 

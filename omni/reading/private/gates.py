@@ -2,7 +2,6 @@
 
 from collections.abc import Set
 from functools import lru_cache
-from itertools import chain
 from typing import NamedTuple
 
 from omni.reading.cache import LONGEST_KEY
@@ -30,22 +29,36 @@ def find_gates(lowered: str) -> Gates:
 
 
 class _WordFinder:
-    """Finds the listed words in texts that are all ASCII, or in others; remembers what holds none."""
+    """Finds the listed words in texts that are all ASCII, or in others; remembers which words hold which."""
 
     def __init__(self, listed: frozenset[str], *, is_ascii: bool) -> None:
         self._listed = listed
         self._is_ascii = is_ascii
+        self._held_by: dict[str, frozenset[str]] = {}
         self._idle: set[str] = set()
 
-    def find(self, words: Set[str]) -> Set[str]:
-        awake = list(words - self._idle)
-        if len(self._idle) > _KNOWN_WORDS:
-            self._idle.clear()
-        parts = [spaced.split() for spaced in self._without_marks("\n".join(awake)).split("\n")]
-        for word, own in zip(awake, parts, strict=False):
-            if self._listed.isdisjoint(own) and len(word) <= LONGEST_KEY:
+    def find(self, words: frozenset[str]) -> Set[str]:
+        awake = words - self._idle
+        known = self._held_by
+        found = {listed for word in known.keys() & awake for listed in known[word]}
+        new = awake.difference(known)
+        return found.union(*self._learn(list(new))) if new else found
+
+    def _learn(self, new: list[str]) -> list[frozenset[str]]:
+        """The listed words in each of some new words."""
+        if len(self._idle) + len(self._held_by) > _KNOWN_WORDS:
+            # not emptied: another thread may be reading them
+            self._idle, self._held_by = set(), {}
+        spaced = self._without_marks("\n".join(new)).split("\n")
+        held = [self._listed.intersection(parts.split()) for parts in spaced]
+        for word, listed in zip(new, held, strict=True):
+            if len(word) > LONGEST_KEY:
+                continue
+            if listed:
+                self._held_by[word] = listed
+            else:
                 self._idle.add(word)
-        return self._listed.intersection(chain.from_iterable(parts))
+        return held
 
     def _without_marks(self, text: str) -> str:
         if self._is_ascii:
