@@ -125,7 +125,8 @@ class Reply:
             raw += more
         self.status = response.status
         if self.status in _REFUSALS:
-            self.detail = _words(bytes(raw), self._provider, self._asked)
+            # in a thread: a prompt of millions of words would hold up every stream
+            self.detail = await asyncio.to_thread(_words, bytes(raw), self._provider, self._asked)
         retry_after = response.headers.get("retry-after")
         said = raw.decode(errors="replace")
         return error_from_status(self.status, self._provider.name, retry_after=retry_after, detail=said)

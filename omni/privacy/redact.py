@@ -9,7 +9,6 @@ from omni.privacy.anonymise import texts_of
 from omni.reading.privacy import find_private
 
 _MARKS = {"ip_address": "ip"}
-_ECHO_WORDS = 3
 _WORD = re.compile(r"[^\W\u3040-\u9fff\uac00-\ud7a3]+|[\u3040-\u9fff\uac00-\ud7a3]")
 _Factory = Callable[..., logging.LogRecord]
 
@@ -30,17 +29,17 @@ def without_echo(text: str, asked: Any) -> str:
         asked: The request's body; three words on end that stand in one of its texts are an echo.
     """
     said = [*_WORD.finditer(text)]
-    runs = {_run(said, place): said[place].start() for place in reversed(range(len(said) - _ECHO_WORDS + 1))}
-    cut = len(text)
-    for part in texts_of(asked) if runs else ():
-        words = [*_WORD.finditer(part)]
-        for place in range(len(words) - _ECHO_WORDS + 1):
-            cut = min(cut, runs.get(_run(words, place), cut))
+    words = [match.group().lower() for match in said]
+    runs = [*zip(words, words[1:], words[2:], strict=False)]
+    begins = {runs[place]: said[place].start() for place in reversed(range(len(runs)))}
+    ends, cut = {run[-1] for run in begins}, len(text)
+    for part in texts_of(asked) if begins else ():
+        one = two = three = ""
+        for match in _WORD.finditer(part):  # one at a time: a request may hold millions
+            one, two, three = two, three, match.group().lower()
+            if three in ends:
+                cut = min(cut, begins.get((one, two, three), cut))
     return redact(text[:cut]) + ("…" if cut < len(text) else "")
-
-
-def _run(words: list[re.Match[str]], place: int) -> tuple[str, ...]:
-    return tuple(word.group().lower() for word in words[place : place + _ECHO_WORDS])
 
 
 class _Redacting:
