@@ -92,9 +92,10 @@ async def plan(parts: Parts, chat: ChatRequest, caller: Caller) -> Plan:
     if not gateway.is_connected:
         message = "No model server is connected. Set HF_TOKEN or OMNI_BASE_URL; /v1/route works without."
         raise ApiError(503, message, code="no_provider")
-    targets = _targets(parts, chat, caller, routed)
+    only_local = chat.local_only or caller.privacy == "local" or (routed is not None and routed.decision.local_only)
+    targets = _targets(parts, chat, routed, only_local=only_local)
     body, restorer = await _masked(chat, caller, routed)
-    refusal = await _objection(parts, routed, is_local=caller.privacy == "local", is_masked=restorer is not None)
+    refusal = await _objection(parts, routed, only_local=only_local, is_masked=restorer is not None)
     ask = Ask(
         targets=targets,
         body=body,
@@ -117,12 +118,6 @@ def expected_usd(parts: Parts, plan: Plan, target: Target | None = None) -> floa
     return expected_cost_usd(parts.services.gateway.price(target), plan.ask.input_tokens)
 
 
-def is_local(parts: Parts, target: Target) -> bool:
-    """Whether the target's server is on this machine."""
-    provider = parts.services.gateway.provider(target.provider)
-    return provider is not None and provider.is_local
-
-
 def _conditions(parts: Parts, conversation: Conversation, preferences: Preferences, session: Session) -> Conditions:
     weights = preferences.weights or PRESETS[preferences.preset]
     feedback = parts.services.feedback
@@ -142,18 +137,16 @@ async def _route(
     return await asyncio.to_thread(parts.services.router.route, conversation, preferences, conditions=conditions)
 
 
-def _targets(parts: Parts, chat: ChatRequest, caller: Caller, routed: Routed | None) -> tuple[Target, ...]:
+def _targets(parts: Parts, chat: ChatRequest, routed: Routed | None, *, only_local: bool) -> tuple[Target, ...]:
     gateway = parts.services.gateway
-    if routed is None:
-        targets = gateway.targets((chat.model,))
-        if not targets:
-            raise unknown_model(chat.model, "is not offered by a connected server; GET /v1/models lists all.")
-    else:
-        targets = gateway.targets(put_rejected_last(routed.session, routed.decision.scores.model_ids))
-    if caller.privacy == "local" or (routed is not None and routed.decision.local_only):
-        targets = tuple(target for target in targets if is_local(parts, target))
+    model_ids: tuple[str, ...] = (chat.model,)
+    if routed is not None:
+        model_ids = put_rejected_last(routed.session, routed.decision.scores.model_ids)
+    elif not gateway.targets(model_ids):
+        raise unknown_model(chat.model, "is not offered by a connected server; GET /v1/models lists all.")
+    targets = gateway.targets(model_ids, only_local=only_local)
     if not targets:
-        where = " on this machine" if caller.privacy == "local" else ""
+        where = " on this machine" if only_local else ""
         raise ApiError(503, f"No connected server{where} offers a model for this.", code="no_model_available")
     return targets
 
@@ -169,7 +162,7 @@ async def _masked(
     return masked.body, ChunkRestorer(masked.restorer)
 
 
-async def _objection(parts: Parts, routed: Routed | None, *, is_local: bool, is_masked: bool) -> str | None:
+async def _objection(parts: Parts, routed: Routed | None, *, only_local: bool, is_masked: bool) -> str | None:
     """The sentence instead of an answer, where the policy wants a guard model's word and the guard objects."""
     if routed is None or routed.decision.action != "ask_guard":
         return None
@@ -177,7 +170,7 @@ async def _objection(parts: Parts, routed: Routed | None, *, is_local: bool, is_
     conversation = routed.conversation
     if is_masked:
         conversation = Anonymiser().mask(conversation, routed.decision.profile.language).conversation
-    verdict = await ask_guard(parts.services.gateway, guard_ids, conversation, only_local=is_local)
+    verdict = await ask_guard(parts.services.gateway, guard_ids, conversation, only_local=only_local)
     return routed.decision.message if verdict.is_safe is False else None
 
 

@@ -89,6 +89,8 @@ class ChatRequest:
     is_stream: bool
     wants_usage: bool
     """Whether a stream ends with a usage chunk."""
+    local_only: bool
+    """Whether only models on this machine may be asked, also when one is named."""
     body: dict[str, Any] = field(repr=False)
     """For the upstream, without the model; always a stream with usage."""
 
@@ -183,6 +185,7 @@ def parse_chat(raw: Mapping[str, Any]) -> ChatRequest:
         preferences=preferences,
         is_stream=bool(chat.stream),
         wants_usage=bool(chat.stream_options and chat.stream_options.include_usage),
+        local_only=wishes.local_only,
         body=body,
     )
 

@@ -1,8 +1,9 @@
 """What the server does for the one who asks: conversations, privacy, rules, budgets, judgements."""
 
+import asyncio
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from omni.api import Guard, create_api
 from omni.budgets import Budgets, Limits
 from omni.conditions import Conditions, Sticky
-from omni.gateway import Provider, build_gateway
+from omni.gateway import Chunk, Gateway, Provider, Question, build_gateway
+from omni.gateway.client import OpenAIServer
 from omni.learning import FeedbackBoard
 from omni.router import Router
 from omni.store import open_store
@@ -23,6 +25,7 @@ from tests.upstream import Step, Upstream
 CALL = {"id": "c", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
 EMAIL = "maria.keller@example.org"
 SECRET = "zebra-4711"
+AWAY = Provider(name="away", base_url="http://models.example/v1")
 PARTS = ("role", "content", "tool_calls", "tool_call_id", "name")
 
 
@@ -152,8 +155,17 @@ def test_local_asks_this_machine_only(router, upstream, wish):
     away = build_gateway([Provider(name="away", base_url="http://192.0.2.1/v1")], ids)
     with serve(create_api(replace(build_services(router), gateway=away))) as url:
         assert ask(url, **wish).status_code == 400
-        if "headers" in wish:
-            assert error_of(ask(url, model=SERVED[0], **wish)) == (503, "no_model_available")
+        assert error_of(ask(url, model=SERVED[0], **wish)) == (503, "no_model_available")
+
+
+@pytest.mark.parametrize("wish", [{"headers": {"x-omni-privacy": "local"}}, {"omni": {"local_only": True}}])
+def test_local_does_not_ask_what_a_server_here_passes_on(router, upstream, wish):
+    """Ollama's cloud models are named by it and run elsewhere."""
+    upstream.models = (*SERVED, "kimi-k2:1t-cloud")
+    with run_api(router, upstream.base_url) as url:
+        assert error_of(ask(url, model="kimi-k2:1t-cloud", **wish)) == (503, "no_model_available")
+        assert ask(url, model="kimi-k2:1t-cloud").status_code == 200
+    assert len(upstream.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -189,6 +201,41 @@ def test_a_guard_is_asked_first(router, upstream, word, asked):
         reply = ask(url)
     assert ("Not that." in reply.text) == (not asked)
     assert len(upstream.requests) == 1 + asked
+
+
+@dataclass
+class Elsewhere:
+    """A server that is not on this machine and offers the given models."""
+
+    names: tuple[str, ...]
+    provider: Provider = field(default=AWAY)
+    asked: list[str] = field(default_factory=list)
+
+    async def list_models(self) -> tuple[str, ...]:
+        return self.names
+
+    async def stream(self, served_name: str, _: Question, __: str | None = None) -> AsyncGenerator[Chunk]:
+        self.asked.append(served_name)
+        yield Chunk(text="safe")
+        yield Chunk(finish_reason="stop")
+
+    async def close(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize("wish", [{"headers": {"x-omni-privacy": "local"}}, {"omni": {"local_only": True}}, {}])
+def test_a_guard_elsewhere_hears_nothing_of_what_stays_here(router, upstream, wish):
+    """Whether a header, the request or a rule wants it."""
+    upstream.models = SERVED
+    away = Elsewhere(tuple(card.model_id for card in router.catalog.models if card.role == "guard"))
+    here = OpenAIServer(provider=Provider(name="here", base_url=upstream.base_url))
+    gateway = Gateway([away, here], [card.model_id for card in router.catalog.models])
+    asyncio.run(gateway.board.refresh())
+    rule = {} if wish else {"local_only": True}
+    watched = WatchedRouter(router, {"action": "ask_guard", "message": "Not that.", **rule})
+    with serve(create_api(replace(build_services(watched), gateway=gateway))) as url:  # type: ignore[arg-type]
+        assert ask(url, **wish).status_code == 200
+    assert (away.asked, len(upstream.requests)) == ([], 1)
 
 
 @pytest.mark.parametrize(
