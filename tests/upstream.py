@@ -103,6 +103,8 @@ class Sent:
     """True when a finish reason was sent."""
     authorization: str | None = None
     cookie: str | None = None
+    host: str | None = None
+    """By which name it was asked."""
     left_s: float | None = None
     """When the client was seen to have gone, on `time.monotonic`; None = it stayed, or was not waited for."""
 
@@ -200,6 +202,7 @@ class Upstream:
             step=step,
             authorization=request.headers.get("authorization"),
             cookie=request.headers.get("cookie"),
+            host=request.url.hostname,
         )
         self.sent.append(sent)
         if step.html:

@@ -75,7 +75,7 @@ class Relay:
     ) -> None:
         self._gateway = gateway
         self._timeouts = timeouts or Timeouts()
-        self._upstreams = Upstreams(lambda: gateway.providers, self._timeouts)
+        self._upstreams = Upstreams(gateway.provider, self._timeouts)
         self._clock = clock
 
     def search(self, ask: Ask) -> Search:

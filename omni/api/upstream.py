@@ -1,6 +1,6 @@
 """Connections to the providers: a request goes out as the client wrote it, under the server's key."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,16 +22,17 @@ class Upstreams:
     rest of it, its types refuse what servers add, and its events cost as much again as reading them here.
     """
 
-    def __init__(self, providers: Callable[[], Sequence[Provider]], timeouts: Timeouts) -> None:
-        """`providers` is asked again for a name that is not known: servers may be found while this runs."""
-        self._find = providers
+    def __init__(self, find: Callable[[str], Provider | None], timeouts: Timeouts) -> None:
+        """`find` gives the provider of a name as it is now: found servers come, move and go."""
+        self._find = find
         self._timeouts = timeouts
-        self._providers: dict[str, Provider] = {}
         self._sessions: dict[Provider, ClientSession] = {}
 
     def ask(self, target: Target, body: Event) -> Reply:
         """A request that is sent when its first events are asked for."""
-        provider = self._provider(target.provider)
+        provider = self._find(target.provider)
+        if provider is None:
+            return Reply(_gone, Provider(name=target.provider, base_url=""), body, silence_s=self._timeouts.silence_s)
         send = partial(self._send, provider, {**body, "model": target.served_name})
         return Reply(send, provider, body, silence_s=self._timeouts.silence_s)
 
@@ -45,11 +46,6 @@ class Upstreams:
         url = f"{provider.base_url.rstrip('/')}/chat/completions"
         # on this machine a redirect is not followed: what is meant for here stays here
         return await self._session(provider).post(url, data=dump_json(body), allow_redirects=not provider.is_local)
-
-    def _provider(self, name: str) -> Provider:
-        if name not in self._providers:
-            self._providers = {provider.name: provider for provider in self._find()}
-        return self._providers[name]
 
     def _session(self, provider: Provider) -> "ClientSession":
         if provider not in self._sessions:
@@ -80,3 +76,7 @@ def open_session(provider: Provider, timeouts: Timeouts) -> "ClientSession":
             "user-agent": "omni",
         },
     )
+
+
+async def _gone() -> "ClientResponse":
+    raise ConnectionError

@@ -1,6 +1,7 @@
 """A second start beside a slow server, seen from the relay."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -113,6 +114,34 @@ def test_a_connection_that_ends_with_an_open_choice_is_a_break(ends, is_whole):
             return set()
 
         assert asyncio.run(kinds()) == (set() if is_whole else {"broken"})
+
+
+def test_a_found_server_is_asked_where_it_is_now(upstream):
+    """It may come back at another port under the same name; one that is gone is a failure like any other."""
+    upstream.models = SERVED
+    here = Provider(name="llama.cpp", base_url=upstream.base_url, is_found=True)
+    found = [here, replace(here, base_url=upstream.base_url.replace("127.0.0.1", "localhost")), None]
+
+    async def find() -> tuple[Provider, ...]:
+        provider = found.pop(0)
+        return () if provider is None else (provider,)
+
+    async def ask() -> AllFailed:
+        gateway = build_gateway([], SERVED, find=find)
+        relay = Relay(gateway)
+        for _ in range(2):
+            await gateway.board.refresh()
+            targets = gateway.targets(SERVED)
+            await relay.collect(relay.search(Ask(targets=targets, body={"messages": HELLO})))
+        await gateway.board.refresh()
+        with pytest.raises(AllFailed) as failed:
+            await relay.collect(relay.search(Ask(targets=targets, body={"messages": HELLO})))
+        await relay.close()
+        assert all(health.in_flight == 0 for health in gateway.health.snapshot().providers)
+        return failed.value
+
+    assert {failure.attempt.kind.value for failure in asyncio.run(ask()).failures} == {"connection"}
+    assert [sent.host for sent in upstream.sent] == ["127.0.0.1", "localhost"]
 
 
 @pytest.mark.parametrize("step", [Step(hold="for ever"), Step(hold_first="for ever")])
