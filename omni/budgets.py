@@ -252,6 +252,10 @@ class Hold:
         """States the actual cost; None = not known, then the expected one counts. 0 when nobody was asked."""
         self._cost_usd = cost_usd
 
+    def lose(self, cost_usd: float | None) -> None:
+        """Counts at once what a try cost that gave no answer; None = not known."""
+        self._budgets.spend(self.visitor, cost_usd)
+
     def close(self) -> None:
         """Gives the place back; harmless the second time."""
         if not self._is_over:

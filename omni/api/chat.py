@@ -133,7 +133,11 @@ class _Answer:
 
     def _count(self, failures: Sequence[Failure]) -> None:
         for failure in failures:
-            self._parts.metrics.failovers.labels(failure.attempt.target.provider, failure.attempt.kind.value).inc()
+            target = failure.attempt.target
+            self._parts.metrics.failovers.labels(target.provider, failure.attempt.kind.value).inc()
+            if failure.is_charged and self._hold is not None:
+                cost_usd = self._parts.cost_usd(target, failure.usage)
+                self._hold.lose(expected_usd(self._parts, self._plan, target) if cost_usd is None else cost_usd)
 
     def keep(self, opening: Opening, *, error_kind: str | None = None) -> float | None:
         """Puts down what the answer took; the cost, None when it is not known."""

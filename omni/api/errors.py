@@ -7,7 +7,7 @@ from typing import Any
 
 from omni.budgets import BUSY_S
 from omni.errors import BudgetExceeded, OmniError
-from omni.gateway import Attempt, ErrorKind
+from omni.gateway import Attempt, ErrorKind, Usage
 from omni.privacy import redact
 
 CLIENT_GONE = 499
@@ -69,6 +69,10 @@ class Failure:
     """The pause that the upstream asked for."""
     detail: str | None = field(default=None, repr=False)
     """What the upstream said about a request it refused: for the client's eyes, never for a log."""
+    usage: Usage | None = None
+    """As far as the upstream had counted."""
+    is_charged: bool = False
+    """Whether an answer had begun, or would have: somebody pays for it."""
 
 
 def error_of_failures(failures: Sequence[Failure], *, retry_after_s: float | None, named: str | None) -> ApiError:

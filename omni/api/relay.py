@@ -134,7 +134,7 @@ class Relay:
             search.fail(failed.to_failure(failed.failure))
         if ended.winner is not None and ended.lost is not None:
             outrun = ended.lost.outrun(ended.winner.target.provider)
-            search.failures.append(Failure(attempt=outrun))
+            search.failures.append(Failure(attempt=outrun, is_charged=True))
         return ended.winner
 
     def _start(self, attempt: Try, search: Search) -> "Opening":
@@ -166,8 +166,14 @@ class Opening(Start[list[Event]]):
 
     def to_failure(self, attempt: Attempt) -> Failure:
         """The attempt, with what the client may need to know of it."""
-        status, detail = self.reply.status, self.reply.detail
-        return Failure(attempt=attempt, status=status, retry_after_s=self.retry_after_s, detail=detail)
+        return Failure(
+            attempt=attempt,
+            status=self.reply.status,
+            retry_after_s=self.retry_after_s,
+            detail=self.reply.detail,
+            usage=self.reply.usage,
+            is_charged=self.first_piece_s is not None,
+        )
 
 
 def has_piece(event: Event) -> bool:

@@ -267,7 +267,23 @@ def test_a_place_is_given_back(router, upstream, stream, step):
         upstream.script("*", *[step] * 8)
         ask(url, stream=stream)
         wait_until(lambda: budgets.left("anyone").n_running == 3)
-    assert (budgets.left("anyone").day_usd < 1.0) == (step.status == 200 and (stream or not step.cut))
+    assert (budgets.left("anyone").day_usd < 1.0) == (step.status == 200)
+
+
+def spent(router: Router, upstream: Upstream, *steps: Step, **options: Any) -> float:
+    """US dollars of the day's budget that an answer took."""
+    upstream.models = SERVED
+    budgets = Budgets(Limits(max_usd_per_day=1.0))
+    with run_api(router, upstream.base_url, budgets=budgets) as url:
+        upstream.script("*", *steps)
+        assert ask(url, **options).status_code == 200
+        wait_until(lambda: budgets.left("anyone").day_usd != 1.0)
+    return 1.0 - (budgets.left("anyone").day_usd or 0.0)
+
+
+def test_a_try_that_broke_off_is_paid_for_too(router, upstream):
+    """The client sees one answer; the account is charged for both."""
+    assert spent(router, upstream, Step(cut=True)) > 1.5 * spent(router, upstream)
 
 
 def test_leaving_gives_the_place_back(router, upstream):
