@@ -147,11 +147,11 @@ class _Answer:
         cost_usd = self._parts.cost_usd(target, usage)
         if self._hold is not None:
             self._hold.spend(cost_usd)
-        if self._plan.routed is None:
-            return cost_usd
         self._remember(target.model_id, usage)
+        decision = self._plan.decision
         self._parts.journal.keep_answer(
-            self._plan.routed.decision.decision_id,
+            # without a decision, too: the day's budget is read from what is stored
+            decision.decision_id if decision else self._names["completion_id"],
             target.model_id,
             provider=target.provider,
             input_tokens=usage.input_tokens if usage else None,

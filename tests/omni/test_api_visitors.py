@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -17,7 +18,7 @@ from omni.gateway import Chunk, Gateway, Provider, Question, build_gateway
 from omni.gateway.client import OpenAIServer
 from omni.learning import FeedbackBoard
 from omni.router import Router
-from omni.store import open_store
+from omni.store import Store, open_store
 from omni.types import Decision
 from tests.omni.api_server import HELLO, SERVED, ask, build_services, error_of, post, run_api, serve, wait_until
 from tests.upstream import Step, Upstream
@@ -270,15 +271,23 @@ def test_a_place_is_given_back(router, upstream, stream, step):
     assert (budgets.left("anyone").day_usd < 1.0) == (step.status == 200)
 
 
-def spent(router: Router, upstream: Upstream, *steps: Step, **options: Any) -> float:
+def spent(router: Router, upstream: Upstream, *steps: Step, store: Store | None = None, **options: Any) -> float:
     """US dollars of the day's budget that an answer took."""
     upstream.models = SERVED
     budgets = Budgets(Limits(max_usd_per_day=1.0))
-    with run_api(router, upstream.base_url, budgets=budgets) as url:
+    with run_api(router, upstream.base_url, budgets=budgets, store=store) as url:
         upstream.script("*", *steps)
         assert ask(url, **options).status_code == 200
         wait_until(lambda: budgets.left("anyone").day_usd != 1.0)
     return 1.0 - (budgets.left("anyone").day_usd or 0.0)
+
+
+def test_a_budget_outlives_the_server_whoever_chose_the_model(router, upstream, tmp_path):
+    """What answers of named models cost is found again after a restart."""
+    with open_store(tmp_path / "figures.duckdb") as store:
+        usd = spent(router, upstream, model=SERVED[0], store=store)
+        start = datetime.now(UTC) - timedelta(days=1)
+        assert 0 < store.spent_usd(start) == pytest.approx(usd)
 
 
 def test_a_try_that_broke_off_is_paid_for_too(router, upstream):
