@@ -9,6 +9,7 @@ import queue
 import re
 import secrets
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -92,7 +93,8 @@ class Store:
         self._local = threading.local()
         self._lock = threading.Lock()
         """Guards `_cursors` and `_is_closed`."""
-        self._cursors: list[Cursor] = []
+        self._cursors: weakref.WeakSet[Cursor] = weakref.WeakSet()
+        """Those of threads that are still there."""
         self._is_closed = False
         self._salts: dict[str, str] = {}
         """Read once each; two threads that ask at once read the same."""
@@ -198,7 +200,7 @@ class Store:
             self._is_closed = True
             self._jobs.put(None)
         self._writer.join()
-        for cursor in self._cursors:
+        for cursor in tuple(self._cursors):
             cursor.close()
         self._connection.close()
 
@@ -212,7 +214,7 @@ class Store:
             self._check_open()
             if cursor is None:
                 cursor = self._local.cursor = self._connection.cursor()
-                self._cursors.append(cursor)
+                self._cursors.add(cursor)
         return cursor
 
     def _write_jobs(self) -> None:

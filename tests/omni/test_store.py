@@ -187,6 +187,18 @@ def test_spending_counts_the_expected_cost_where_the_actual_is_unknown(router):
         assert store.spent_usd(start) == pytest.approx(0.5 + chosen.cost_usd)
 
 
+def test_a_thread_that_ends_leaves_nothing_behind():
+    """The page reads from threads that come and go."""
+    count = "FROM duckdb_connection_count()"
+    with open_store(":memory:") as store:
+        before = store.read(count)["count"].item()
+        for _ in range(3):
+            reader = threading.Thread(target=store.read, args=("SELECT 1",))
+            reader.start()
+            reader.join()
+        assert store.read(count)["count"].item() == before
+
+
 def test_a_mark_stays_in_its_file_and_hides_the_name(tmp_path):
     """The same visitor is the same after a restart, and another one in another file."""
     marks = []
