@@ -61,21 +61,21 @@ class Settings:
         OMNI_MAX_RUNNING, and in a Space SPACE_ID and OAUTH_CLIENT_ID.
 
         Raises:
-            InputError: A number is not one, or OMNI_SERVERS cannot be read.
+            InputError: A number is not one, a key holds signs that no key has, or OMNI_SERVERS cannot be read.
         """
         in_space = bool(os.environ.get("SPACE_ID"))
         port = os.environ.get("OMNI_PORT") or "7860"
-        if not port.isdigit() or not 0 < int(port) < 65536:
+        if not port.isdecimal() or not 0 < int(port) < 65536:
             raise InputError(f"OMNI_PORT is {port!r}; expected 1 to 65535. Unset it or set for example 7860.")
         return cls(
             host=os.environ.get("OMNI_HOST") or ("0.0.0.0" if in_space else "127.0.0.1"),
             port=int(port),
             db_path=Path(os.environ.get("OMNI_DB") or "omni.duckdb"),
             base_url=os.environ.get("OMNI_BASE_URL") or None,
-            api_key=os.environ.get("OMNI_API_KEY") or None,
-            hf_token=os.environ.get("HF_TOKEN") or None,
+            api_key=_read_key("OMNI_API_KEY", os.environ),
+            hf_token=_read_key("HF_TOKEN", os.environ),
             in_space=in_space,
-            api_keys=tuple(key.strip() for key in os.environ.get("OMNI_API_KEYS", "").split(",") if key.strip()),
+            api_keys=tuple(filter(None, map(str.strip, (_read_key("OMNI_API_KEYS", os.environ) or "").split(",")))),
             servers=read_servers(os.environ.get("OMNI_SERVERS") or "", os.environ),
             discover=not in_space and os.environ.get("OMNI_DISCOVER", "1") != "0",
             policy_path=Path(os.environ["OMNI_POLICY"]) if os.environ.get("OMNI_POLICY") else None,
@@ -101,17 +101,34 @@ def _read_usd(name: str) -> float | None:
 
 def _read_count(name: str, default: int) -> int:
     text = os.environ.get(name) or str(default)
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise InputError(f"{name} is {text!r}; expected a whole number from 1. Unset it for {default}.")
     return int(text)
+
+
+def _read_key(name: str, environment: Mapping[str, str]) -> str | None:
+    """Without the line break that files end with; a request could not carry it."""
+    key = environment.get(name, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise InputError(f"{name} holds a line break or a letter that no key has. Copy the key again.")
+    return key or None
+
+
+def is_http_address(text: str) -> bool:
+    """Whether a server can be asked there."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        return False
 
 
 def read_servers(listed: str, environment: Mapping[str, str]) -> tuple[ServerSetting, ...]:
     """The servers of "name=url,name=url", each with the key in OMNI_KEY_<NAME> (capitals, "_" for other signs).
 
     Raises:
-        InputError: An entry is not name=url, or two names would share a key. Addresses are not repeated: they may hold
-            a password.
+        InputError: An entry is not name=url, two names would share a key, or a key belongs to no server. Addresses are
+            not repeated: they may hold a password.
     """
     servers: dict[str, ServerSetting] = {}
     for position, entry in enumerate(filter(None, (part.strip() for part in listed.split(","))), start=1):
@@ -119,15 +136,18 @@ def read_servers(listed: str, environment: Mapping[str, str]) -> tuple[ServerSet
         where = f"OMNI_SERVERS, entry {position}"
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]*", name) or not base_url:
             raise InputError(f"{where} is not name=url. Set for example groq=https://api.groq.com/openai/v1.")
-        parts = urlsplit(base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not is_http_address(base_url):
             raise InputError(f"{where} ({name!r}): expected an http address such as http://127.0.0.1:8000/v1.")
         variable = "OMNI_KEY_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
-        if "@" in parts.netloc:
+        if "@" in urlsplit(base_url).netloc:
             raise InputError(f"{where} ({name!r}): the address holds a password. Put the key in {variable} instead.")
         if variable in servers:
             raise InputError(f"{where}: the name {name!r} is taken by {servers[variable].name!r}. Choose another.")
         servers[variable] = ServerSetting(
-            name=name, base_url=base_url.rstrip("/"), api_key=environment.get(variable) or None
+            name=name, base_url=base_url.rstrip("/"), api_key=_read_key(variable, environment)
         )
+    for variable in sorted(environment):
+        if variable.startswith("OMNI_KEY_") and variable not in servers:
+            known = ", ".join(server.name for server in servers.values()) or "which is empty"
+            raise InputError(f"{variable} is the key of no server in OMNI_SERVERS ({known}). Rename it, or unset it.")
     return tuple(servers.values())

@@ -115,7 +115,7 @@ def load_rules(*paths: Path) -> RuleBook:
             raise InputError(
                 f"The policy {str(path)!r} is wrong at {where}: {first['msg']}. Its head names the form."
             ) from None
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise InputError(
                 f"The policy {str(path)!r} cannot be read ({error}); expected YAML with `rules`."
             ) from None

@@ -52,7 +52,7 @@ def _own_uploads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every test runs without the user's keys and folders, and without a network."""
-    for name in _OWN_VARIABLES:
+    for name in (*_OWN_VARIABLES, *(name for name in os.environ if name.startswith("OMNI_KEY_"))):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -5,7 +5,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from omni.config import Settings
+from omni.config import Settings, is_http_address
 from omni.errors import InputError
 
 HUGGING_FACE = "Hugging Face"
@@ -64,16 +64,17 @@ def providers_from(settings: Settings) -> tuple[Provider, ...]:
     is there, and serves those who bring their own token.
 
     Raises:
-        InputError: OMNI_BASE_URL is not an http address, or two servers have one name.
+        InputError: OMNI_BASE_URL is not an http address or holds a password, or two servers have one name.
     """
     providers: list[Provider] = []
     if settings.base_url:
-        parts = urlsplit(settings.base_url)
-        if parts.scheme not in {"http", "https"} or not parts.netloc:
+        if "@" in settings.base_url:
+            raise InputError("OMNI_BASE_URL holds a password. Put the key in OMNI_API_KEY instead.")
+        if not is_http_address(settings.base_url):
             raise InputError(
                 f"OMNI_BASE_URL is {settings.base_url!r}; expected an http address such as http://127.0.0.1:11434/v1."
             )
-        name = parts.netloc.rpartition("@")[2]
+        name = urlsplit(settings.base_url).netloc
         key = settings.api_key or DUMMY_KEY
         providers.append(Provider(name=name, base_url=settings.base_url.rstrip("/"), api_key=key))
     for server in settings.servers:

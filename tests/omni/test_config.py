@@ -42,6 +42,7 @@ def test_ceilings_and_policy_are_read(monkeypatch):
         ("OMNI_MAX_USD_PER_DAY", "nan"),
         ("OMNI_MAX_RUNNING", "0"),
         ("OMNI_PORT", "99999"),
+        ("OMNI_PORT", "\u00b2"),
     ],
 )
 def test_a_wrong_number_is_named(monkeypatch, name, value):
@@ -49,6 +50,25 @@ def test_a_wrong_number_is_named(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match=name):
         Settings.from_env()
+
+
+def test_a_key_loses_the_line_break_of_its_file(monkeypatch):
+    """A request could not carry it."""
+    monkeypatch.setenv("OMNI_API_KEY", "sk-1\r\n")
+    monkeypatch.setenv("OMNI_SERVERS", "a=http://127.0.0.1:1/v1")
+    monkeypatch.setenv("OMNI_KEY_A", " sk-2\n")
+    settings = Settings.from_env()
+    assert (settings.api_key, settings.servers[0].api_key) == ("sk-1", "sk-2")
+
+
+@pytest.mark.parametrize("name", ["HF_TOKEN", "OMNI_API_KEY", "OMNI_API_KEYS"])
+@pytest.mark.parametrize("key", ["schl\u00fcssel", "one\ntwo"])
+def test_what_is_no_key_is_named_but_not_shown(monkeypatch, name, key):
+    """Instead of every request failing."""
+    monkeypatch.setenv(name, key)
+    with pytest.raises(InputError, match=name) as caught:
+        Settings.from_env()
+    assert key not in str(caught.value)
 
 
 def test_visitors_log_in_only_where_the_space_lets_them(monkeypatch):

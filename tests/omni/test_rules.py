@@ -89,6 +89,14 @@ def test_a_wrong_file_says_where(tmp_path, text, says):
         load_rules(path)
 
 
+def test_a_file_in_another_encoding_is_an_error(tmp_path):
+    """As editors of other systems write it."""
+    path = tmp_path / "wrong.yml"
+    path.write_bytes("rules: [] # für".encode("utf-16"))
+    with pytest.raises(InputError, match="cannot be read"):
+        load_rules(path)
+
+
 def test_a_missing_file_is_an_error(tmp_path):
     """A policy that was named is never left out silently."""
     with pytest.raises(InputError, match="cannot be read"):

@@ -48,11 +48,27 @@ def test_an_address_without_http_is_refused() -> None:
 def test_any_number_of_servers_each_with_its_own_key() -> None:
     """OMNI_SERVERS names them in order; a key goes to its own server only, and none is a dummy."""
     listed = "my-box=http://127.0.0.1:8000/v1/, groq=https://api.groq.com/openai/v1"
-    servers = read_servers(listed, {"OMNI_KEY_GROQ": "gsk-1", "OMNI_KEY_OTHER": "x"})
+    servers = read_servers(listed, {"OMNI_KEY_GROQ": "gsk-1", "OTHER": "x"})
     own, groq, router = providers_from(replace(NOTHING, servers=servers, hf_token="hf_x"))
     assert (own.name, own.base_url, own.api_key) == ("my-box", "http://127.0.0.1:8000/v1", DUMMY_KEY)
     assert (groq.name, groq.api_key, router.api_key) == ("groq", "gsk-1", "hf_x")
     assert "gsk-1" not in repr(servers) + repr(groq)
+
+
+@pytest.mark.parametrize("listed", ["", "groq=https://api.groq.com/openai/v1"])
+def test_a_key_without_a_server_is_a_slip(listed: str) -> None:
+    """The server that it is for would be asked without it."""
+    with pytest.raises(InputError, match="OMNI_KEY_GROK") as caught:
+        read_servers(listed, {"OMNI_KEY_GROK": "secret"})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("base_url", ["http://localhost:99999/v1", "http://[::1", "http://:80", "ftp://me:secret@x"])
+def test_an_address_that_cannot_be_asked_is_refused(base_url: str) -> None:
+    """In words, without its password."""
+    with pytest.raises(InputError, match="OMNI_BASE_URL") as caught:
+        providers_from(replace(NOTHING, base_url=base_url))
+    assert "secret" not in str(caught.value)
 
 
 def test_signs_in_a_name_become_underscores_in_its_key() -> None:
@@ -67,6 +83,8 @@ def test_signs_in_a_name_become_underscores_in_its_key() -> None:
         ("http://127.0.0.1:8000/v1", "name=url"),
         ("a=", "name=url"),
         ("a=localhost:8000", "http address"),
+        ("a=http://localhost:99999/v1", "http address"),
+        ("a=http://[::1/v1", "http address"),
         ("a=http://x/v1,A=http://y/v1", "taken"),
         ("a=http://me:secret@x/v1", "OMNI_KEY_A"),
     ],
