@@ -9,9 +9,10 @@ import numpy as np
 from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Prediction, Prompts
 from omni.catalog import Catalog, load_catalog
 from omni.quality.abilities import AbilityTable, build_abilities
-from omni.quality.lineage import describe_models
-from omni.quality.transfer import shipped_transfer
-from omni.quality.unlabelled import UnlabelledPool, build_unlabelled, gather
+from omni.quality.lineage import ModelFacts, describe_models
+from omni.quality.newcomers import Levels, find_newcomers
+from omni.quality.transfer import Transfer, shipped_transfer
+from omni.quality.unlabelled import Knowledge, UnlabelledPool, build_unlabelled, gather
 
 if TYPE_CHECKING:
     from omni.quality.pool import Pool
@@ -31,27 +32,45 @@ class PoolPredictor:
         seconds = expected.latency_s
         return Prediction(
             quality=expected.quality,
-            cost_usd=expected.cost_usd if self.has_cost else None,
+            cost_usd=_dearest_for_unknown(expected.cost_usd) if self.has_cost else None,
             penalty=np.broadcast_to(expected.doubt, expected.quality.shape) if expected.doubt.any() else None,
             latency_s=None if head is None or seconds is None else head.usable(seconds),
         )
 
 
-def fit_omni(fit: FitData) -> PoolPredictor:
-    """The router's quality model fitted on the recording's fit side."""
+def fit_omni(fit: FitData, known: UnlabelledPool | None = None) -> PoolPredictor:
+    """The router's quality model fitted on the recording's fit side.
+
+    Models hardly scored there are placed beside the others by what is known of all from elsewhere (None = everything
+    shipped, less the recordings that share prompts with this one).
+    """
     costs = np.full(fit.scores.shape, np.nan) if fit.costs_usd is None else fit.costs_usd
     from omni.quality.pool import fit_pool  # here: with its learners it takes a second to import
 
+    levels = None
+    if find_newcomers(fit.scores).any():
+        known = known or serve_unlabelled(fit, look_elsewhere(fit))
+        levels, costs = Levels(known.level, known.level_covariance), expect_costs(fit, known)
     pool = fit_pool(
         fit.prompts.features,
         fit.scores,
         costs,
         groups=fit.groups,
         categories=fit.prompts.categories,
+        levels=levels,
         latencies_s=fit.latencies_s,
         seed=fit.seed,
     )
     return PoolPredictor(pool, fit.costs_usd is not None, dict(pool.describe()))
+
+
+def expect_costs(fit: FitData, known: UnlabelledPool) -> np.ndarray:
+    """(n_fit, m) the recorded USD, and what prices and usual lengths say where a newcomer has none."""
+    if fit.costs_usd is None:
+        return np.full(fit.scores.shape, np.nan)
+    prompts = fit.prompts.features, fit.prompts.input_tokens
+    expected = known.with_costs(*prompts, fit.costs_usd).predict(*prompts).cost_usd
+    return np.where(find_newcomers(fit.scores) & np.isnan(fit.costs_usd), expected, fit.costs_usd)
 
 
 @POLICIES.register("omni", place=80)
@@ -75,30 +94,45 @@ class UnlabelledPredictor:
         return Prediction(quality=expected.quality, cost_usd=cost, penalty=expected.quality - expected.worth)
 
 
-def fit_omni_zero(fit: FitData) -> UnlabelledPredictor:
-    """The pool by its models' ids, names and sizes; `fit.scores` and the values of `fit.costs_usd` are not read.
+class Elsewhere(NamedTuple):
+    """What is known of a pool without its outcomes."""
 
-    Recordings that share prompts with this one are left out of what is known.
-    """
+    transfer: Transfer
+    knowledge: Knowledge
+    models: list[ModelFacts]
+    """In the order of the pool."""
+
+
+def look_elsewhere(fit: FitData) -> Elsewhere:
+    """Catalog, boards and recordings, less the recordings that share prompts with this one."""
     facts = _shipped_facts() if fit.catalog is None else _facts_of(fit.catalog)
     transfer = shipped_transfer().without(fit.prompts.features)
     ids = [name if isinstance(name, str) else None for name in fit.facts["model_id"]]
     sizes = [None if np.isnan(size) else float(size) for size in fit.facts["params_total_b"].to_numpy(float)]
     cards = {card.model_id: card for card in facts.catalog.models}
-    pool = build_unlabelled(
-        transfer,
-        gather(transfer, facts.catalog.models, facts.table),
-        describe_models(fit.models, ids, sizes, cards),
-        fit.facts[["price_in_usd_per_mtok", "price_out_usd_per_mtok"]].to_numpy(float),
-        (fit.prompts.features, fit.prompts.input_tokens),
+    return Elsewhere(
+        transfer, gather(transfer, facts.catalog.models, facts.table), describe_models(fit.models, ids, sizes, cards)
     )
+
+
+def serve_unlabelled(fit: FitData, elsewhere: Elsewhere) -> UnlabelledPool:
+    """The pool by its models' ids, names and sizes; `fit.scores` and the values of `fit.costs_usd` are not read."""
+    prices = fit.facts[["price_in_usd_per_mtok", "price_out_usd_per_mtok"]].to_numpy(float)
+    return build_unlabelled(*elsewhere, prices, (fit.prompts.features, fit.prompts.input_tokens))
+
+
+def fit_omni_zero(fit: FitData) -> UnlabelledPredictor:
+    """The pool without outcomes; recordings that share prompts with this one are left out of what is known."""
+    elsewhere = look_elsewhere(fit)
+    catalog = fit.catalog or _shipped_facts().catalog
+    ids = {card.model_id for card in catalog.models}
     params = {
-        "n_in_catalog": sum(name in cards for name in ids),
-        "catalog": facts.catalog.version,
-        "transfer": transfer.fingerprint,
-        "recordings": [source.name for source in transfer.sources],
+        "n_in_catalog": sum(name in ids for name in fit.facts["model_id"]),
+        "catalog": catalog.version,
+        "transfer": elsewhere.transfer.fingerprint,
+        "recordings": [source.name for source in elsewhere.transfer.sources],
     }
-    return UnlabelledPredictor(pool, fit.costs_usd is not None, params)
+    return UnlabelledPredictor(serve_unlabelled(fit, elsewhere), fit.costs_usd is not None, params)
 
 
 def fit_omni_few(fit: FitData, labelled: np.ndarray) -> UnlabelledPredictor:

@@ -3,8 +3,8 @@
 Quality = the model's mean on the fit prompts + a share of the deviation that a stack of learners predicts from the
 prompt's features. The share is what held-out predictions support, down to 0: then every choice is the best mixture
 of single models. On a prompt unlike all fit prompts the deviations fade, and the best single model is chosen.
-Abilities from public benchmarks, where given, stand in for missing scores: they are all there is without scores, and
-one more learner and a pull on the means with scores.
+A model with few scores or none is expected to be where what is known of it from elsewhere puts it beside the others,
+and has to promise more before it is chosen.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +18,8 @@ from omni.quality.calibrate import Calibration, fit_calibration
 from omni.quality.features import FeatureMap, fit_features
 from omni.quality.gaps import fill_low_rank
 from omni.quality.guard import Trust, choose_shrink, relevance, unbiased_scores
-from omni.quality.means import fit_means, prior_means, thin_doubt
+from omni.quality.means import fit_means, thin_doubt
+from omni.quality.newcomers import RISK, Levels, expect_newcomers, fill_newcomers, find_newcomers
 from omni.quality.novelty import Familiarity, fit_familiarity
 from omni.quality.stack import LEARNERS, Compiled, Trainer
 from omni.quality.weigh import HeldOut, Weigher, find_parts
@@ -28,27 +29,7 @@ MIN_FOR_STACK = 30
 """Scored prompts below which no deviation is learned from them."""
 UNLEARNED_SPREAD = 0.1
 """Usual size of a model's deviation on one prompt where none was learned, score units."""
-PRIOR_DAMPING = 0.5
-"""Share of the prior's differences between tasks that is believed before scores confirm them."""
 NO_TRUST = Trust(0.0, 0.0, 0.0)
-PRIOR = "prior"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AbilityPrior:
-    """What public benchmarks say of the pool's models before any outcome of this pool is seen."""
-
-    ability: np.ndarray
-    """(m, n_tasks) logits, higher is better."""
-    se: np.ndarray
-    """(m, n_tasks) standard errors of `ability`, logits."""
-
-    def quality(self, tasks: np.ndarray | None, n_prompts: int, difficulty: np.ndarray | None = None) -> np.ndarray:
-        """(n, m) expected score; `tasks` (n, n_tasks) shares, None = even; `difficulty` (n,) logits."""
-        n_tasks = self.ability.shape[1]
-        shares = np.full((n_prompts, n_tasks), 1.0 / n_tasks) if tasks is None else np.atleast_2d(tasks)
-        hard = 0.0 if difficulty is None else np.asarray(difficulty)[:, None]
-        return 1.0 / (1.0 + np.exp(hard - shares @ self.ability.T))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +61,7 @@ class Pool:
     """(m,) expected score."""
     mean_se: np.ndarray
     doubt: np.ndarray
-    """(m,) by how much its standard error exceeds the most scored model's; 0 where a prior stands in for scores."""
+    """(m,) by how much its standard error exceeds the most scored model's; a share of it all for newcomers."""
     spread: np.ndarray
     """(m,) standard deviation of what the prediction leaves unsaid."""
     stack: Compiled | None
@@ -95,24 +76,11 @@ class Pool:
     cost: AmountHead
     latency: AmountHead | None
     """None = no latency was given."""
-    prior: AbilityPrior | None
-    prior_mean: np.ndarray
-    """(m,) prior quality over the fit prompts; zeros without a prior."""
-    prior_transform: np.ndarray
-    """(m, m) right-multiplies the prior's deviations; zeros where it is not used."""
     n_fit: int
     n_scored: int
 
-    def predict(
-        self, features: np.ndarray, tasks: np.ndarray | None = None, difficulty: np.ndarray | None = None
-    ) -> PoolPrediction:
-        """Expected quality and cost.
-
-        Args:
-            features: (n, d), the same columns as at the fit.
-            tasks: (n, n_tasks) task shares, only of use where a prior was given.
-            difficulty: (n,) logits taken off the prior's ability; 0 when absent.
-        """
+    def predict(self, features: np.ndarray) -> PoolPrediction:
+        """Expected quality and cost; `features` (n, d), the same columns as at the fit."""
         linear = self.feature_map.linear(np.atleast_2d(features))
         quality = np.repeat(self.mean[None], len(linear), axis=0)
         unsaid, familiar = np.broadcast_to(self.spread, quality.shape), np.ones((len(linear), 1))
@@ -120,8 +88,6 @@ class Pool:
             familiar = self.familiarity.share(self.feature_map.near(linear))[:, None]
             quality += familiar * self.stack.predict(linear)
             unsaid = unsaid * np.sqrt(2.0 - familiar**2)
-        if self.prior is not None and tasks is not None:
-            quality += (self.prior.quality(tasks, len(linear), difficulty) - self.prior_mean) @ self.prior_transform
         quality = into_range(quality)
         if self.calibration is not None:
             moved = self.calibration.shift(_promised(quality, self.doubt).value)
@@ -155,13 +121,12 @@ class Pool:
 
 def fit_pool(
     features: np.ndarray,
-    scores: np.ndarray | None,
+    scores: np.ndarray,
     costs_usd: np.ndarray,
     *,
     groups: np.ndarray,
     categories: np.ndarray | None,
-    priors: AbilityPrior | None = None,
-    tasks: np.ndarray | None = None,
+    levels: Levels | None = None,
     latencies_s: np.ndarray | None = None,
     seed: int = 0,
 ) -> Pool:
@@ -169,56 +134,50 @@ def fit_pool(
 
     Args:
         features: (n, d) prompt features, one row a fit prompt.
-        scores: (n, m) in 0..1, NaN = not scored; None = no outcomes at all, `priors` decide.
+        scores: (n, m) in 0..1, NaN = not scored.
         costs_usd: (n, m) USD per answer, NaN = unknown.
         groups: (n,) prompts with the same value stay in one fold.
         categories: (n,) labels or None; used in training only, never asked of a new prompt.
-        priors: abilities from public benchmarks.
-        tasks: (n, n_tasks) task shares of the fit prompts, for `priors`; None = even.
+        levels: what is known of the models from elsewhere, read where one has few scores; None = nothing.
         latencies_s: (n, m) seconds to the whole answer, NaN = unknown; None = none was recorded.
         seed: of folds and landmarks; same input and seed, same pool.
 
     Raises:
-        InputError: the arrays do not belong together, or there is neither score nor prior.
+        InputError: the arrays do not belong together, or there is no score.
     """
     features, costs_usd = np.atleast_2d(np.asarray(features, np.float32)), np.asarray(costs_usd, float)
-    scores = None if scores is None else np.asarray(scores, float)
-    _check(features, scores, costs_usd, priors)
+    scores = np.asarray(scores, float)
+    _check(features, scores, costs_usd)
     n_prompts, n_models = costs_usd.shape
     folds = fold_of(groups, min(N_FOLDS, max(2, n_prompts)), seed)
     feature_map = fit_features(features, seed)
     linear = feature_map.linear(features)
-    expected = None if priors is None else priors.quality(tasks, n_prompts)
-    before = None if expected is None or priors is None else prior_means(expected.mean(0), priors.se.mean(1))
-    filled = None if scores is None else fill_low_rank(scores)
-    means = before if scores is None or filled is None else fit_means(scores, filled, before)
-    assert means is not None  # _check asked for scores or priors
-    n_scored = 0 if scores is None else int(np.isfinite(scores).any(1).sum())
+    is_new = find_newcomers(scores)
+    filled = fill_newcomers(scores, is_new) if is_new.any() else fill_low_rank(scores)
+    means = fit_means(scores, filled, None if levels is None else expect_newcomers(levels, scores))
+    n_scored = int(np.isfinite(scores).any(1).sum())
     start = Pool(
         feature_map=feature_map,
         mean=means.value,
         mean_se=means.se,
-        doubt=np.zeros(n_models) if scores is None or priors is not None else thin_doubt(scores),
+        doubt=thin_doubt(scores) if levels is None else np.where(is_new, RISK * means.se, thin_doubt(scores)),
         spread=np.full(n_models, UNLEARNED_SPREAD),
         stack=None,
         familiarity=None,
         calibration=None,
         trust=NO_TRUST,
-        weights={} if priors is None else {PRIOR: 1.0},
+        weights={},
         cost=fit_amounts(linear, costs_usd, folds),
         latency=None if latencies_s is None else fit_amounts(linear, np.asarray(latencies_s, float), folds),
-        prior=priors,
-        prior_mean=np.zeros(n_models) if expected is None else expected.mean(0),
-        prior_transform=np.zeros((n_models, n_models)) if priors is None else PRIOR_DAMPING * np.eye(n_models),
         n_fit=n_prompts,
         n_scored=n_scored,
     )
-    if scores is None or filled is None or n_scored < MIN_FOR_STACK or n_models < 2:
+    if n_scored < MIN_FOR_STACK or (~is_new).sum() < 2:
         return start
     codes = category_codes(categories, n_prompts)
     # Around their own mean: the means are pulled together, and learners with an intercept would undo that.
     trainer = Trainer(feature_map, features, filled - filled.mean(0), codes, folds)
-    return _learn(start, trainer, scores, costs_usd, expected, seed=seed)
+    return _learn(start, trainer, scores, costs_usd, seed=seed)
 
 
 def fold_of(groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
@@ -243,40 +202,51 @@ def into_range(quality: np.ndarray) -> np.ndarray:
     return np.clip(quality - over, 0.0, 1.0)
 
 
-def _learn(
-    start: Pool, trainer: Trainer, scores: np.ndarray, costs_usd: np.ndarray, expected: np.ndarray | None, *, seed: int
-) -> Pool:
-    """Adds the learned deviations to a pool of means."""
-    seen, folds, worth = np.isfinite(scores), trainer.folds, start.mean - start.doubt
-    held_out, prior_weight = trainer.out_of_fold(), np.zeros(len(LEARNERS))
-    if expected is not None:
-        deviation = (expected - start.prior_mean)[None].astype(held_out.dtype)
-        held_out, prior_weight = np.concatenate([held_out, deviation]), np.append(prior_weight, 1.0)
-    parts = find_parts(relevance(worth, start.cost.usable(start.cost.mean)))
-    weigher = Weigher(held_out, trainer.deviations, seen, parts, folds, prior_weight)
+def _learn(start: Pool, trainer: Trainer, scores: np.ndarray, costs_usd: np.ndarray, *, seed: int) -> Pool:
+    """Adds the learned deviations to a pool of means; the models with scores say how far those are believed."""
+    own = np.flatnonzero(~find_newcomers(scores))
+    kept, cost = _of_models(scores, own), start.cost
+    seen, mean, worth = np.isfinite(kept), start.mean[own], (start.mean - start.doubt)[own]
+    parts = find_parts(relevance(worth, cost.usable(cost.mean)[own]))
+    held_out, deviations = _of_models(trainer.out_of_fold(), own), _of_models(trainer.deviations, own)
+    weigher = Weigher(held_out, deviations, seen, parts, trainer.folds)
     combined = weigher.out_of_fold()
     trust = choose_shrink(
         worth,
         combined.contrasts,
-        start.cost.usable(start.cost.predict(trainer.mapped.linear)),
-        unbiased_scores(scores, seen, start.mean),
-        start.cost.usable(np.where(np.isfinite(costs_usd), costs_usd, start.cost.mean)),
+        _of_models(cost.usable(cost.predict(trainer.mapped.linear)), own),
+        unbiased_scores(kept, seen, mean),
+        _of_models(cost.usable(np.where(np.isfinite(costs_usd), costs_usd, cost.mean)), own),
     )
-    weights = weigher.solve()
-    names = (*LEARNERS, PRIOR)[: len(held_out)]
+    weights, wide = weigher.solve(), parts.among(own, len(start.mean))
     transforms = {
-        name: parts.transform(trust.shrink * weights.contrasts[i], weights.level[i]) for i, name in enumerate(names)
+        name: wide.transform(trust.shrink * weights.contrasts[i], weights.level[i]) for i, name in enumerate(LEARNERS)
     }
+    believed = combined._replace(contrasts=trust.shrink * combined.contrasts)
+    unsaid = np.maximum(trust.shrink * combined.contrasts.std(0), 0.01)
+    spread = np.full(len(start.mean), unsaid.mean())
+    spread[own] = unsaid
     return replace(
         start,
         stack=Compiled(trainer.fit().fold(transforms), start.feature_map),
-        familiarity=fit_familiarity(trainer.mapped.near, folds, seed),
-        calibration=_calibrate(start, trainer, combined, trust.shrink, scores),
-        spread=np.maximum(trust.shrink * combined.contrasts.std(0), 0.01),
+        familiarity=fit_familiarity(trainer.mapped.near, trainer.folds, seed),
+        calibration=_calibrate(_Worth(mean, start.doubt[own]), deviations, trainer.folds, believed, kept),
+        spread=spread,
         trust=trust,
-        weights={name: float(weights.contrasts[i]) for i, name in enumerate(names)},
-        prior_transform=transforms.get(PRIOR, start.prior_transform),
+        weights={name: float(weights.contrasts[i]) for i, name in enumerate(LEARNERS)},
     )
+
+
+def _of_models(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """(..., m) values of some models."""
+    return values if len(columns) == values.shape[-1] else np.ascontiguousarray(values[..., columns])
+
+
+class _Worth(NamedTuple):
+    """(m,) each."""
+
+    mean: np.ndarray
+    doubt: np.ndarray
 
 
 class _Promised(NamedTuple):
@@ -292,26 +262,25 @@ def _promised(quality: np.ndarray, doubt: np.ndarray) -> _Promised:
     return _Promised(model, quality[np.arange(len(quality)), model])
 
 
-def _calibrate(start: Pool, trainer: Trainer, combined: HeldOut, shrink: float, scores: np.ndarray) -> Calibration:
+def _calibrate(
+    worth: _Worth, deviations: np.ndarray, folds: np.ndarray, combined: HeldOut, scores: np.ndarray
+) -> Calibration:
     """Learns from choices on held-out prompts, by means and deviations of the other folds."""
-    quality = start.mean - trainer.deviations.mean(0) + shrink * combined.contrasts + combined.level[:, None]
-    for fold in range(trainer.n_folds):
-        rows = trainer.folds == fold
-        quality[rows] += trainer.deviations[~rows].mean(0)
-    chosen = _promised(into_range(quality), start.doubt)
+    quality = worth.mean - deviations.mean(0) + combined.contrasts + combined.level[:, None]
+    for fold in range(int(folds.max()) + 1):
+        rows = folds == fold
+        quality[rows] += deviations[~rows].mean(0)
+    chosen = _promised(into_range(quality), worth.doubt)
     return fit_calibration(chosen.value, scores[np.arange(len(scores)), chosen.model])
 
 
-def _check(features: np.ndarray, scores: np.ndarray | None, costs_usd: np.ndarray, priors: AbilityPrior | None) -> None:
+def _check(features: np.ndarray, scores: np.ndarray, costs_usd: np.ndarray) -> None:
     if not len(features):
         raise InputError("features has 0 rows; expected at least one fit prompt. Check the recording's split column.")
-    if scores is None and priors is None:
-        raise InputError("scores is None and priors is None; expected one of them. Pass scores or an AbilityPrior.")
-    shape = costs_usd.shape if scores is None else scores.shape
-    if len(shape) != 2 or shape[0] != len(features) or costs_usd.shape != shape:
+    if scores.ndim != 2 or len(scores) != len(features) or costs_usd.shape != scores.shape:
         raise InputError(
-            f"scores {shape!r} and costs_usd {costs_usd.shape!r} do not fit features {features.shape!r}; "
+            f"scores {scores.shape!r} and costs_usd {costs_usd.shape!r} do not fit features {features.shape!r}; "
             "expected (n_prompts, n_models) for both. Pass arrays of the same prompts and models."
         )
-    if scores is not None and not np.isfinite(scores).any():
-        raise InputError("scores holds no number; expected at least one. Pass scores=None with priors instead.")
+    if not np.isfinite(scores).any():
+        raise InputError("scores holds no number; expected at least one. Serve a pool without outcomes by its models.")

@@ -4,7 +4,7 @@ Models: `kriging` over the catalog's benchmarks, other recordings, size, date an
 features, learned from other recordings, for the mixture of skills, difficulty and answer length.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -144,20 +144,26 @@ class UnlabelledPool:
         own = 0.5 * (1.0 + np.eye(N_SKILLS))[:, :, None, None] * np.eye(len(self.level))
         spread = self.ability.covariance + ABILITY.source**2 * own
         learned = learn(spread, self._logits(shares, design - self.usual), shares, scores)
-        shift = self.log_cost
-        if costs_usd is not None:
-            ratio, ratio_noise = _cost_ratio(costs_usd, self.predict(features, input_tokens).cost_usd)
-            lengths = _at_skills(LENGTH, self.length, self.usual_shares)
-            shift = shift + condition(np.zeros(len(ratio)), lengths, ratio, ratio_noise)[0]
         after = replace(
             self,
             level=self.level + learned.shift @ usual,
             tilt=self.tilt + learned.shift,
             level_covariance=np.einsum("a,b,abij->ij", usual, usual, learned.covariance),
-            log_cost=shift,
+            log_cost=self.with_costs(features, input_tokens, costs_usd).log_cost,
         )
         apart = design - self.usual
         return replace(after, nearby=learn_nearby(to_directions(apart), after._logits(shares, apart), scores))
+
+    def with_costs(
+        self, features: np.ndarray, input_tokens: np.ndarray, costs_usd: np.ndarray | None
+    ) -> "UnlabelledPool":
+        """The pool after seeing costs alone, (n, m) with NaN = not seen; None = none."""
+        if costs_usd is None:
+            return self
+        ratio, ratio_noise = _cost_ratio(costs_usd, self.predict(features, input_tokens).cost_usd)
+        lengths = _at_skills(LENGTH, self.length, self.usual_shares)
+        shift = condition(np.zeros(len(ratio)), lengths, ratio, ratio_noise)[0]
+        return replace(self, log_cost=self.log_cost + shift)
 
     def _logits(self, shares: np.ndarray, apart: np.ndarray) -> np.ndarray:
         """(n, m) from the mixture of skills and the design against the usual one."""
@@ -237,6 +243,15 @@ class Knowledge:
     abilities: tuple[Observed, ...]
     lengths: tuple[Observed, ...]
 
+    def without(self, keys: Collection[str], *, keep_public: bool = False) -> "Knowledge":
+        """The same without these models (`ModelFacts.key`); public benchmarks and boards of theirs may stay."""
+        kept = (block if keep_public and block.is_benchmark else _rest(block, keys) for block in self.abilities)
+        lengths = (_rest(block, keys) for block in self.lengths)
+        return Knowledge(
+            abilities=tuple(block for block in kept if block.models),
+            lengths=tuple(block for block in lengths if block.models),
+        )
+
 
 def build_unlabelled(
     transfer: Transfer,
@@ -285,6 +300,13 @@ def gather(transfer: Transfer, cards: Sequence[ModelCard], table: AbilityTable) 
     abilities, lengths = recording_observations(transfer, known)
     public = (*benchmark_observations(cards, table), *board_observations(known))
     return Knowledge(abilities=(*abilities, *public), lengths=tuple(lengths))
+
+
+def _rest(block: Observed, keys: Collection[str]) -> Observed:
+    rows = [row for row, model in enumerate(block.models) if model.key not in keys]
+    return block._replace(
+        models=[block.models[row] for row in rows], value=block.value[rows], variance=block.variance[rows]
+    )
 
 
 def _at_skills(belief: Belief, expected: Expected, shares: np.ndarray) -> np.ndarray:

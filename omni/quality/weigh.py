@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 DOUBT = 15.0
-"""Prompts' worth of belief in the starting weights: 0, and 1 for a prior."""
+"""Prompts' worth of belief in weights of 0."""
 MIN_RELEVANCE = 0.02
 
 
@@ -23,6 +23,12 @@ class Parts:
     """(m,) weights of the mean over models, sum 1."""
     scale: np.ndarray
     """(m,) square root of each model's relevance."""
+
+    def among(self, columns: np.ndarray, n_models: int) -> "Parts":
+        """The same models as these columns of a wider pool, whose other models have no say in the level."""
+        level, scale = np.zeros(n_models), np.zeros(n_models)
+        level[columns], scale[columns] = self.level, self.scale
+        return Parts(level=level, scale=scale)
 
     def contrasts(self, deviations: np.ndarray) -> np.ndarray:
         """(..., m) -> (..., m) scaled differences to the level."""
@@ -74,10 +80,9 @@ class Weigher:
         seen: np.ndarray,
         parts: Parts,
         folds: np.ndarray,
-        start: np.ndarray,
     ) -> None:
-        """`held_out` (k, n, m) by learner, `deviations` (n, m) true where `seen`, `folds` (n,) from 0, `start` (k,)."""
-        self.parts, self.folds, self.start, self.held_out = parts, folds, start, held_out
+        """`held_out` (k, n, m) by learner, `deviations` (n, m) true where `seen`, `folds` (n,) from 0."""
+        self.parts, self.folds, self.held_out = parts, folds, held_out
         predicted, truth, level = parts.contrasts(held_out), parts.contrasts(deviations), deviations
         if not seen.all():
             predicted, truth = parts.seen_contrasts(held_out, seen), parts.seen_contrasts(deviations, seen)
@@ -91,9 +96,7 @@ class Weigher:
         """Weights on every fold but one (None = on all)."""
         n_prompts = len(self.folds) if left_out is None else int((self.folds != left_out).sum())
         doubt = DOUBT / max(n_prompts, 1)
-        contrasts, level = (
-            solve_weights(*_without(sums, left_out), self.start, doubt) for sums in (self.sums, self.level_sums)
-        )
+        contrasts, level = (solve_weights(*_without(sums, left_out), doubt) for sums in (self.sums, self.level_sums))
         return Weights(contrasts=contrasts, level=level)
 
     def out_of_fold(self) -> HeldOut:
@@ -106,14 +109,14 @@ class Weigher:
         return HeldOut(whole - (whole @ self.parts.level)[:, None], level)
 
 
-def solve_weights(gram: np.ndarray, moment: np.ndarray, prior: np.ndarray, doubt: float) -> np.ndarray:
-    """(k,) non-negative weights that minimise the squared error plus `doubt` x the distance to `prior`."""
+def solve_weights(gram: np.ndarray, moment: np.ndarray, doubt: float) -> np.ndarray:
+    """(k,) non-negative weights that minimise the squared error plus `doubt` x their squares."""
     size = float(np.trace(gram)) / len(moment)
     if size <= 0.0:
-        return prior.copy()
+        return np.zeros(len(moment))
     ridge = gram + (doubt + 1e-8) * size * np.eye(len(moment))
     factor = np.linalg.cholesky(ridge)
-    weights, _ = nnls(factor.T, np.linalg.solve(factor, moment + doubt * size * prior))
+    weights, _ = nnls(factor.T, np.linalg.solve(factor, moment))
     return weights
 
 

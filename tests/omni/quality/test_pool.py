@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from omni.errors import InputError
-from omni.quality.pool import AbilityPrior, Pool, fit_pool
+from omni.quality.newcomers import Levels
+from omni.quality.pool import Pool, fit_pool
 from tests.omni.quality.planted import Planted, plant
 
 
@@ -154,15 +155,6 @@ def test_categories_help_only_the_fit() -> None:
     assert picked_score(pool, test) > test.scores.mean(0).max() + 0.2
 
 
-def test_zero_labels_follow_the_abilities() -> None:
-    """Without scores, task shares and abilities decide."""
-    data = plant(100, 2)
-    prior = AbilityPrior(ability=np.array([[2.0, -1.0], [-1.0, 1.5]]), se=np.full((2, 2), 0.3))
-    pool = fit_pool(data.features, None, data.costs_usd, groups=data.groups, categories=None, priors=prior)
-    tasks = np.eye(2)[data.topic]
-    assert (pool.predict(data.features, tasks).quality.argmax(1) == data.topic).all()
-
-
 def test_arrays_that_do_not_belong_together_are_named() -> None:
     """The message says which shapes were given."""
     data = plant(50)
@@ -170,11 +162,11 @@ def test_arrays_that_do_not_belong_together_are_named() -> None:
         fit(data._replace(scores=data.scores[1:]))
 
 
-def test_neither_scores_nor_priors_is_an_error() -> None:
-    """There must be something to go by."""
+def test_a_pool_without_any_score_is_refused() -> None:
+    """The message says what serves such a pool."""
     data = plant(50)
-    with pytest.raises(InputError, match="priors"):
-        fit_pool(data.features, None, data.costs_usd, groups=data.groups, categories=None)
+    with pytest.raises(InputError, match="no number"):
+        fit(data._replace(scores=np.full_like(data.scores, np.nan)))
 
 
 def test_a_pool_cannot_be_changed() -> None:
@@ -207,14 +199,61 @@ def test_unknown_features_count_as_average() -> None:
     assert np.isfinite(fit(data._replace(features=odd)).predict(odd).quality).all()
 
 
-def test_fifty_labels_and_a_prior_are_better_than_either() -> None:
-    """Scores of few prompts correct a prior that has the topics right and the level wrong."""
-    data, test = plant(50, 2), plant(600, 2, seed=7)
-    prior = AbilityPrior(ability=np.array([[1.5, 0.0], [0.0, 1.5]]), se=np.full((2, 2), 0.5))
-    known = {"groups": data.groups, "categories": None, "priors": prior, "tasks": np.eye(2)[1 - data.topic]}
-    pool = fit_pool(data.features, data.scores, data.costs_usd, **known)  # type: ignore[arg-type]
-    pick = pool.predict(test.features, np.eye(2)[1 - test.topic]).quality.argmax(1)
-    assert test.scores[np.arange(600), pick].mean() > test.scores.mean(0).max() + 0.15
+def _with_newcomer(data: Planted, n_labels: int) -> Planted:
+    scores = data.scores.copy()
+    scores[n_labels:, 3] = np.nan
+    return data._replace(scores=scores)
+
+
+def _levels(value: float, sd: float = 0.4) -> Levels:
+    return Levels(np.array([0.0, 0.0, 0.0, value]), sd**2 * np.eye(4))
+
+
+def test_a_newcomer_known_to_be_strong_is_chosen_and_one_known_to_be_weak_is_not() -> None:
+    """Without one score here, what is known from elsewhere decides."""
+    data = plant(400, signal=0.0)
+    for value, is_chosen in ((2.0, True), (-2.0, False)):
+        prediction = fit(_with_newcomer(data, 0), levels=_levels(value)).predict(data.features)
+        chosen = (prediction.quality - prediction.doubt).argmax(1) == 3
+        assert chosen.mean() == float(is_chosen)
+
+
+def test_a_newcomer_is_known_less_surely() -> None:
+    """Its wide standard error stands in the prediction and must be overcome before it is chosen."""
+    data = plant(400, signal=0.0)
+    prediction = fit(_with_newcomer(data, 0), levels=_levels(0.3)).predict(data.features)
+    assert (prediction.quality_se[:, 3] > 2 * prediction.quality_se[:, 0]).all()
+    assert prediction.gain_se[0, 3] > 0.08
+    assert prediction.doubt[3] > 0.04
+    assert prediction.reference != 3
+
+
+def test_a_newcomers_own_scores_take_over() -> None:
+    """The more of them there are, the nearer its mean comes to theirs, whatever was expected."""
+    data = plant(2000, signal=0.0)
+    off = [
+        abs(fit(_with_newcomer(data, n), levels=_levels(-2.0, sd=1.0)).mean[3] - data.scores[:, 3].mean())
+        for n in (0, 20, 100, 600)
+    ]
+    assert off == sorted(off, reverse=True)
+    assert off[-1] < 0.04
+
+
+def test_a_newcomer_finds_easy_what_the_others_find_easy() -> None:
+    """Its deviations are those of the others, so that easy prompts do not go astray."""
+    data = plant(400)
+    easy = (np.random.default_rng(0).random(data.scores.shape) < np.where(data.topic, 0.9, 0.3)[:, None]).astype(float)
+    pool = fit(_with_newcomer(data._replace(scores=easy), 0), levels=_levels(0.0))
+    quality = pool.predict(data.features).quality[:, 3]
+    assert quality[data.topic == 1].mean() > quality[data.topic == 0].mean() + 0.2
+
+
+def test_levels_change_nothing_where_all_are_scored() -> None:
+    """What is known from elsewhere is for newcomers only."""
+    data = plant(200)
+    plain, told = (fit(data, levels=levels).predict(data.features) for levels in (None, _levels(3.0)))
+    assert plain.quality.tobytes() == told.quality.tobytes()
+    assert (told.doubt == 0).all()
 
 
 def test_expected_latency_follows_the_prompt() -> None:

@@ -16,7 +16,7 @@ def test_the_learner_that_knows_gets_the_weight() -> None:
     noise = truth + contrasts(seed=1)
     held_out = np.stack([truth, contrasts(seed=2)])
     parts = find_parts(np.ones(5))
-    weights = Weigher(held_out, noise, np.ones(noise.shape, bool), parts, np.arange(500) % 5, np.zeros(2)).solve()
+    weights = Weigher(held_out, noise, np.ones(noise.shape, bool), parts, np.arange(500) % 5).solve()
     assert weights.contrasts[0] > 0.8
     assert weights.contrasts[1] < 0.1
 
@@ -25,7 +25,7 @@ def test_gaps_do_not_pull_weights_down() -> None:
     """With half of the cells unseen a true prediction keeps its weight."""
     truth = contrasts()
     seen = np.random.default_rng(3).random(truth.shape) < 0.5
-    weigher = Weigher(truth[None], truth, seen, find_parts(np.ones(5)), np.arange(500) % 5, np.zeros(1))
+    weigher = Weigher(truth[None], truth, seen, find_parts(np.ones(5)), np.arange(500) % 5)
     assert weigher.solve().contrasts[0] > 0.85
 
 
@@ -38,7 +38,7 @@ def test_parts_with_equal_weights_change_nothing() -> None:
 
 def test_weights_are_never_negative() -> None:
     """A learner that is wrong all the time gets 0."""
-    assert solve_weights(np.eye(1), np.array([-1.0]), np.zeros(1), 0.01)[0] == 0.0
+    assert solve_weights(np.eye(1), np.array([-1.0]), 0.01)[0] == 0.0
 
 
 def test_no_shrink_where_deviations_cost_quality() -> None:

@@ -1,0 +1,64 @@
+"""Models that join a pool with few outcomes here, or none: what to expect of them beside the others.
+
+Benchmarks, other recordings, family, size and date tie the abilities of models together (`kriging`), so that the scores
+of the others say which level to expect of a newcomer, and how surely. Which prompts it suits is not foretold: it is
+taken to find easy what the others find easy.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from omni.quality.gaps import fill_low_rank
+from omni.quality.kriging import condition
+from omni.quality.means import Means
+
+FEW = 0.5
+"""Share of the most scored model's prompts below which a model is a newcomer."""
+RISK = 0.5
+"""Standard errors of a newcomer's mean that it must promise more; chosen on fit sides, models left out in turn."""
+
+
+class Levels(NamedTuple):
+    """What is known of a pool's models from elsewhere, in logits on a usual prompt of this pool."""
+
+    value: np.ndarray
+    """(m,) of which differences count."""
+    covariance: np.ndarray
+    """(m, m)"""
+
+
+def find_newcomers(scores: np.ndarray) -> np.ndarray:
+    """(m,) bool: models with few scores of their own; (n, m) scores, NaN = missing."""
+    n_seen = np.isfinite(scores).sum(axis=0)
+    return np.asarray(n_seen < FEW * n_seen.max())
+
+
+def fill_newcomers(scores: np.ndarray, is_new: np.ndarray) -> np.ndarray:
+    """(n, m) scores without gaps: a newcomer's from its mean and from how the prompt went for the others."""
+    others = fill_low_rank(scores[:, ~is_new])
+    ease = (others - others.mean(axis=0)).mean(axis=1, keepdims=True)
+    own = scores[:, is_new]
+    seen = np.isfinite(own)
+    level = np.where(seen, own - ease, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    filled = np.empty(scores.shape)
+    filled[:, ~is_new] = others
+    filled[:, is_new] = np.where(seen, own, np.where(seen.any(axis=0), level, others.mean()) + ease)
+    return filled
+
+
+def expect_newcomers(levels: Levels, scores: np.ndarray) -> Means:
+    """Means of the newcomers by what is known of all models and by the others' (n, m) scores; NaN for the others."""
+    n_seen = np.isfinite(scores).sum(axis=0)
+    mean = (np.nansum(scores, axis=0) + 0.5) / (n_seen + 1.0)
+    is_new = find_newcomers(scores)
+    seen = np.where(is_new, np.nan, np.log(mean / (1.0 - mean)))
+    variance = 1.0 / (np.maximum(n_seen, 1) * mean * (1.0 - mean))
+    level, covariance = condition(levels.value, levels.covariance, seen, variance)
+    error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    half = (_chance(level + error) - _chance(level - error)) / 2.0
+    return Means(np.where(is_new, _chance(level), np.nan), np.where(is_new, half, np.nan))
+
+
+def _chance(logits: np.ndarray) -> np.ndarray:
+    return np.asarray(1.0 / (1.0 + np.exp(-logits)))

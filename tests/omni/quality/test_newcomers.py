@@ -1,0 +1,43 @@
+"""Models with few outcomes in a pool of models with many."""
+
+import numpy as np
+import pytest
+
+from omni.quality.newcomers import Levels, expect_newcomers, find_newcomers
+
+
+def scores_of(chance: list[float], n_prompts: int = 400) -> np.ndarray:
+    return (np.random.default_rng(0).random((n_prompts, len(chance))) < np.array(chance)).astype(float)
+
+
+def test_a_model_with_less_than_half_of_the_scores_is_a_newcomer() -> None:
+    """Gaps that all models have alike make none."""
+    scores = scores_of([0.5, 0.5, 0.5, 0.5])
+    scores[:, 0] = np.nan
+    scores[190:, 1] = np.nan
+    scores[:190, 2] = np.nan
+    assert find_newcomers(scores).tolist() == [True, True, False, False]
+    assert not find_newcomers(np.where(np.random.default_rng(1).random(scores.shape) < 0.5, np.nan, 1.0)).any()
+
+
+def test_the_others_say_at_which_level_a_newcomer_is_expected() -> None:
+    """Known to be as able as the second model, it is expected to score as that one does here."""
+    scores = scores_of([0.3, 0.7, 0.5])
+    scores[:, 2] = np.nan
+    covariance = np.full((3, 3), 1.0) + 0.01 * np.eye(3)
+    expected = expect_newcomers(Levels(np.array([-1.0, 0.7, 0.7]), covariance), scores)
+    assert np.isnan(expected.value[:2]).all()
+    assert expected.value[2] == pytest.approx(0.7, abs=0.05)
+    assert expected.se[2] < 0.06
+
+
+def test_relatives_narrow_what_is_expected() -> None:
+    """A newcomer tied to a model with outcomes follows its surprise, and is known more surely than a stranger."""
+    scores = scores_of([0.9, 0.5, 0.5, 0.5])
+    scores[:, 3] = np.nan
+    alone = 0.36 * np.eye(4)
+    tied = alone.copy()
+    tied[0, 3] = tied[3, 0] = 0.3
+    stranger, relative = (expect_newcomers(Levels(np.zeros(4), spread), scores) for spread in (alone, tied))
+    assert relative.value[3] > stranger.value[3] + 0.1
+    assert relative.se[3] < stranger.se[3]
