@@ -5,7 +5,7 @@ intervals hold it, by what is known of the model, and how benchmarks and recordi
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -70,8 +70,7 @@ def measure_coverage() -> list[Coverage]:
         pools = {False: _pool(fit, others, catalog, table), True: _pool(fit, others, catalog, table, stripped=True)}
         for stripped, pool in pools.items():
             for model, error in zip(pool.models, _errors(pool, fit), strict=True):
-                key = model.key.split("|")[0]
-                kind = KINDS[3 if stripped else 0 if key in known else 1 if key in elsewhere else 2]
+                kind = KINDS[3 if stripped else 0 if model.key in known else 1 if model.key in elsewhere else 2]
                 errors[kind].append(error)
     return [_coverage(kind, found) for kind, found in errors.items() if found]
 
@@ -123,15 +122,16 @@ def to_lines(coverage: Sequence[Coverage], tie: Tie) -> Iterable[str]:
 def _pool(
     fit: FitData, others: Transfer, catalog: Catalog, table: AbilityTable, *, stripped: bool = False
 ) -> UnlabelledPool:
-    """The pool by the other recordings; stripped, every model is one that neither they nor the catalog know."""
+    """The pool by the other recordings; stripped, neither they nor benchmarks nor boards say a word of its models."""
     ids = [name if isinstance(name, str) else None for name in fit.facts["model_id"]]
     sizes = [None if np.isnan(size) else float(size) for size in fit.facts["params_total_b"].to_numpy(float)]
     models = describe_models(fit.models, ids, sizes, {card.model_id: card for card in catalog.models})
+    knowledge = gather(others, catalog.models, table)
     if stripped:
-        models = [replace(model, key=f"{model.key}|unseen") for model in models]
+        knowledge = knowledge.without({model.key for model in models})
     prompts = fit.prompts.features, fit.prompts.input_tokens
     prices = np.ones((len(models), 2))
-    return build_unlabelled(others, gather(others, catalog.models, table), models, prices, prompts)
+    return build_unlabelled(others, knowledge, models, prices, prompts)
 
 
 def _errors(pool: UnlabelledPool, fit: FitData) -> list[tuple[float, float, float]]:
