@@ -30,7 +30,7 @@ _AMBIGUOUS = (
 _ALSO_WORDS = frozenset(_AMBIGUOUS.split())
 """Parts of names that are words, too: masked within a name only."""
 _KEPT_FIELDS = frozenset(
-    {"model", "role", "type", "id", "tool_call_id", "url", "data", "file_data", "format", "detail", "stop"}
+    {"model", "role", "type", "id", "tool_call_id", "url", "data", "file_data", "format", "detail"}
 )
 """Fields of a request that hold no prose, or what must reach the server as it is."""
 

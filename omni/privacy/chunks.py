@@ -5,6 +5,8 @@ from typing import Any
 from omni.privacy.restore import Restorer
 
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+_OLD_CALL = "function_call"
+"""The one call of an answer, before there were lists of tool calls."""
 _Place = tuple[int, str]
 Event = dict[str, Any]
 
@@ -34,17 +36,22 @@ class ChunkRestorer:
                 delta[name] = (delta.get(name) or "") + rest
         if delta.get("tool_calls"):
             delta["tool_calls"] = [self._call(index, call) for call in delta["tool_calls"]]
+        if isinstance(delta.get("function_call"), dict):
+            delta["function_call"] = self._function(index, _OLD_CALL, delta["function_call"])
         if choice.get("finish_reason"):
             self._flush_calls(index, delta)
         # probabilities are of the model's own text
         return {**choice, "delta": delta, "logprobs": None} if choice.get("logprobs") else {**choice, "delta": delta}
 
     def _call(self, index: int, call: Event) -> Event:
-        function = call.get("function")
-        if not isinstance(function, dict) or not isinstance(function.get("arguments"), str):
+        if not isinstance(call.get("function"), dict):
             return call
-        text = self._at(index, f"call {call.get('index') or 0}", as_json=True)
-        return {**call, "function": {**function, "arguments": text.feed(function["arguments"])}}
+        return {**call, "function": self._function(index, f"call {call.get('index') or 0}", call["function"])}
+
+    def _function(self, index: int, name: str, function: Event) -> Event:
+        if not isinstance(function.get("arguments"), str):
+            return function
+        return {**function, "arguments": self._at(index, name, as_json=True).feed(function["arguments"])}
 
     def _flush_calls(self, index: int, delta: Event) -> None:
         """Adds what is held back of tool calls' arguments."""
@@ -54,6 +61,9 @@ class ChunkRestorer:
                 calls.append({"index": int(name.removeprefix("call ")), "function": {"arguments": rest}})
         if calls:
             delta["tool_calls"] = calls
+        if (index, _OLD_CALL) in self._texts and (rest := self._texts[index, _OLD_CALL].flush()):
+            call = delta.get("function_call") or {}
+            delta["function_call"] = {**call, "arguments": call.get("arguments", "") + rest}
 
     def _at(self, index: int, name: str, *, as_json: bool | None = None) -> Restorer:
         if (index, name) not in self._texts:

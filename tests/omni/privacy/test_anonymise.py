@@ -83,6 +83,12 @@ def test_a_request_is_masked_in_every_text():
     assert sent["messages"][1]["tool_calls"][0]["function"]["arguments"] == '{"to": "[EMAIL_1]"}'
 
 
+def test_where_to_stop_is_masked_like_the_answer():
+    """The model writes placeholders, so the values themselves would neither stop it nor stay here."""
+    body = {"messages": [{"role": "user", "content": "I am jo@example.org"}], "stop": ["jo@example.org", "END"]}
+    assert Anonymiser().mask_body(body).body["stop"] == ["[EMAIL_1]", "END"]
+
+
 @given(
     st.lists(
         st.sampled_from(

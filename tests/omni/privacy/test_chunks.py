@@ -49,6 +49,17 @@ def test_arguments_of_tool_calls_are_restored():
     assert shown[0]["tool_calls"][0]["function"]["name"] == "send"
 
 
+def test_arguments_of_the_older_form_are_restored():
+    """One call an answer, beside the list of tool calls that took its place."""
+    shown = deltas(
+        chunk({"function_call": {"name": "send", "arguments": "[EMAIL"}}),
+        chunk({"function_call": {"arguments": "_1] EMAIL_1"}}),
+        chunk({}, finish_reason="function_call"),
+    )
+    assert "".join(one["function_call"]["arguments"] for one in shown) == "jo@example.org jo@example.org"
+    assert shown[0]["function_call"]["name"] == "send"
+
+
 def test_choices_do_not_mix():
     """Two answers at once are two texts."""
     restorer = ChunkRestorer(Restorer(VALUES))
