@@ -4,6 +4,7 @@ A folder with recording.yml, models.csv, prompts.parquet, outcomes.parquet and, 
 recording.yml alone that names the `parts` it joins. `load_recording` checks everything once.
 """
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,9 +100,9 @@ def find_recording(path_or_name: str | Path) -> Path:
     if isinstance(path_or_name, str) and path_or_name in shipped_names():
         return recordings_folder() / path_or_name
     folder = Path(path_or_name)
-    if folder.is_dir():
+    if os.path.isdir(folder):  # unlike Path.is_dir, it takes names that no folder can have
         return folder
-    what = "is a file" if folder.is_file() else "is neither a folder nor a shipped recording"
+    what = "is a file" if os.path.isfile(folder) else "is neither a folder nor a shipped recording"
     raise RecordingError(
         f"recording {str(path_or_name)!r} {what}; give a folder with recording.yml, models.csv, prompts.parquet and "
         f"outcomes.parquet, or one of: {', '.join(shipped_names()) or 'none shipped'}."

@@ -1,5 +1,6 @@
 """Reads and checks the files of a recording folder; every complaint names file, column and row, and what to do."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -85,7 +86,7 @@ def read_card(folder: Path) -> RecordingCard:
     path = _existing(folder / "recording.yml", "with name, title, source, licence, languages")
     try:
         return RecordingCard.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
         raise RecordingError(
             f"{path}: cannot be read as YAML ({_one_line(error)}); write it as `key: value`."
         ) from error
@@ -108,11 +109,17 @@ def read_models(folder: Path) -> pd.DataFrame:
     """
     path = _existing(folder / "models.csv", "with a row for each model of the pool")
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # else what stands beyond the header is cut off
+            table = pd.read_csv(path, dtype=object, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+    except pd.errors.ParserWarning as error:
+        raise RecordingError(
+            f"{path}: rows have more values than the header names; name every column, and quote values with a comma."
+        ) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
         raise RecordingError(f"{path}: cannot be read as CSV ({_one_line(error)}); save it as UTF-8 CSV.") from error
     table = table.rename(columns=str.strip)
-    _require(path, table, ("model",))
+    _require(path, list(table.columns), ("model",))
     if table.empty:
         raise RecordingError(f"{path}: the pool is empty; add a row for each model, at least one.")
     table = table.map(lambda value: value.strip() if isinstance(value, str) else "")
@@ -154,8 +161,7 @@ def read_prompts(folder: Path) -> PromptTable:
             fewer than two prompts on one side.
     """
     path = _existing(folder / "prompts.parquet", "with prompt_id, prompt and what else is known")
-    table = _read_table(path).to_pandas(ignore_metadata=True)  # else a column that was an index is none
-    _require(path, table, ("prompt_id",))
+    table = _read_columns(path, ("prompt_id",), _TEXTS)
     _refuse_empty(path, "prompt_id", table["prompt_id"].isna())
     if table.empty:
         raise RecordingError(f"{path}: there is no prompt; add at least two to fit on and two to test on.")
@@ -213,8 +219,7 @@ def read_outcomes(folder: Path, prompt_ids: Sequence[str], models: Sequence[str]
             twice, a score outside 0..1, a negative or infinite figure, no score at all.
     """
     path = _existing(folder / "outcomes.parquet", "with prompt_id, model and score")
-    table = _read_table(path).to_pandas(ignore_metadata=True)  # else a column that was an index is none
-    _require(path, table, ("prompt_id", "model", "score"))
+    table = _read_columns(path, ("prompt_id", "model", "score"), FIGURES[1:])
     at_prompt = _positions(path, table, "prompt_id", prompt_ids, "prompts.parquet")
     at_model = _positions(path, table, "model", models, "models.csv")
     cell = at_prompt * len(models) + at_model
@@ -259,8 +264,7 @@ def read_features(folder: Path, prompt_ids: Sequence[str]) -> StoredFeatures | N
     if not path.exists():
         return None
     table = _read_table(path)
-    names = pd.DataFrame(columns=table.column_names)
-    _require(path, names, ("prompt_id", "embedding"))
+    _require(path, table.column_names, ("prompt_id", "embedding"))
     stored_ids = pd.Index(_as_ids(table.column("prompt_id").to_pandas()))
     if stored_ids.has_duplicates:
         raise RecordingError(
@@ -301,14 +305,35 @@ def _list_block(path: Path, table: pa.Table, column: str) -> np.ndarray:
 
 
 def _existing(path: Path, purpose: str) -> Path:
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:
+        raise RecordingError(f"{path}: {error.strerror}; make the folder readable.") from error
+    if not is_there:
         raise RecordingError(f"{path}: the file is missing; a recording needs {path.name} {purpose}.")
     return path
 
 
-def _read_table(path: Path) -> pa.Table:
+def _read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     try:
-        return pq.read_table(path)
+        table = pq.read_table(path, columns=columns)
+        table.validate(full=True)  # a text that is not UTF-8 would otherwise be found when it is used
+    except (pa.ArrowException, OSError) as error:
+        raise RecordingError(f"{path}: cannot be read as Parquet ({_one_line(error)}); write it again.") from error
+    return table
+
+
+def _read_columns(path: Path, required: Sequence[str], optional: Sequence[str]) -> pd.DataFrame:
+    """The named columns as far as they are there; others, such as the answers of the models, may be very large."""
+    names = _column_names(path)
+    _require(path, names, required)
+    table = _read_table(path, [name for name in (*required, *optional) if name in names])
+    return table.to_pandas(ignore_metadata=True)  # else a column that was an index is none
+
+
+def _column_names(path: Path) -> list[str]:
+    try:
+        return list(pq.read_schema(path).names)
     except (pa.ArrowException, OSError) as error:
         raise RecordingError(f"{path}: cannot be read as Parquet ({_one_line(error)}); write it again.") from error
 
@@ -317,10 +342,10 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:160]
 
 
-def _require(path: Path, table: pd.DataFrame, columns: Sequence[str]) -> None:
+def _require(path: Path, names: Sequence[str], columns: Sequence[str]) -> None:
     for column in columns:
-        if column not in table.columns:
-            found = ", ".join(map(str, table.columns)) or "none"
+        if column not in names:
+            found = ", ".join(names) or "none"
             raise RecordingError(f"{path}: column {column} is missing (found: {found}); add or rename it.")
 
 
@@ -382,6 +407,8 @@ def _figures(path: Path, table: pd.DataFrame, column: str, at_most: float = LARG
     raw = table[column]
     if raw.dtype == bool:
         raw = raw.astype(float)
+    elif raw.dtype.kind in "mM":
+        raw = raw.astype(object)  # a time or duration, of which only the count of its unit would be read
     values = pd.to_numeric(raw, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     bad = np.isnan(values) & raw.notna().to_numpy() & ~raw.isin(_UNKNOWN).to_numpy()
     slack = SCORE_ROUNDING if at_most == 1.0 else 0.0

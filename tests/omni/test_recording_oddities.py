@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -93,6 +94,21 @@ def test_models_csv_of_other_tools_is_read(tmp_path: Path, text: str) -> None:
     assert load_recording(tmp_path, MAKER).cost_basis == "listed"
 
 
+def test_commas_at_the_ends_of_rows_shift_no_column(tmp_path: Path) -> None:
+    """As spreadsheets write them; the first column is no index then."""
+    table = write_folder(tmp_path) / "models.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace("listed\n", "listed,\n"), encoding="utf-8")
+    assert load_recording(tmp_path, MAKER).models.index.tolist() == ["small", "large"]
+
+
+def test_rows_longer_than_the_header_are_refused(tmp_path: Path) -> None:
+    """A value with a comma in it that nobody quoted."""
+    table = write_folder(tmp_path) / "models.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace("listed\n", "listed,7B\n"), encoding="utf-8")
+    with pytest.raises(RecordingError, match=r"models\.csv: rows have more values than the header"):
+        load_recording(tmp_path, MAKER)
+
+
 def test_a_card_may_hold_dates_and_norwegian(tmp_path: Path) -> None:
     """YAML reads both as something else."""
     card = "name: tiny\ntitle: 2026-01-31\nsource: 2026-01-31\nlanguages: [no, en]\n"
@@ -122,6 +138,40 @@ def test_a_figure_beyond_belief_is_refused(tmp_path: Path, column: str, value: f
     """It would overflow where it is squared."""
     with pytest.raises(RecordingError, match=f"column {column}, row 1.*up to 1e"):
         load_recording(write_folder(tmp_path, outcomes=tiny_outcomes().assign(**{column: value})), MAKER)
+
+
+@pytest.mark.parametrize("moment", [pd.Timedelta(seconds=2), pd.Timestamp("2026-01-31")])
+def test_a_time_or_duration_is_no_number(tmp_path: Path, moment: object) -> None:
+    """Two seconds would otherwise be read as two milliards of them."""
+    with pytest.raises(RecordingError, match="column latency_s, row 1"):
+        load_recording(write_folder(tmp_path, outcomes=tiny_outcomes().assign(latency_s=moment)), MAKER)
+
+
+def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    """Other tools write half a character; reading it would fail where it is used."""
+    broken = pa.array([b"\xed\xa0\x80"] * 40, pa.binary()).view(pa.string())
+    rewrite(write_folder(tmp_path), "prompts", {"prompt": lambda _: broken})
+    with pytest.raises(RecordingError, match=r"prompts\.parquet: cannot be read as Parquet .*UTF8"):
+        load_recording(tmp_path, MAKER)
+
+
+def test_columns_nobody_asked_for_are_not_read(tmp_path: Path) -> None:
+    """The answers of the models, often kept beside the scores, are larger than all the rest."""
+    write_folder(tmp_path, outcomes=tiny_outcomes().assign(answer="x" * 1000))
+    rewrite(tmp_path, "outcomes", {"answer": lambda _: pa.array([b"\xff"] * 80, pa.binary()).view(pa.string())})
+    assert not np.isnan(load_recording(tmp_path, MAKER).scores).any()
+
+
+def test_a_card_nested_without_end_is_refused(tmp_path: Path) -> None:
+    """In one sentence, as any other broken card."""
+    with pytest.raises(RecordingError, match="cannot be read as YAML"):
+        load_recording(write_folder(tmp_path, card="name: " + "[" * 3000), MAKER)
+
+
+def test_a_name_no_folder_can_have_is_refused() -> None:
+    """The system has a limit of its own, with an error of its own."""
+    with pytest.raises(RecordingError, match="neither a folder nor a shipped recording"):
+        load_recording("x" * 5000, MAKER)
 
 
 @pytest.mark.parametrize("embedding", [[[]] * 40, [[1e30, 1.0]] * 40, [[float("nan"), 1.0]] * 40])
