@@ -171,7 +171,7 @@ class _Answer:
             return
         chosen = routed.decision.chosen
         session = after_answer(
-            routed.session,
+            self._parts.sessions.find(routed.session_key),  # a judgement may have come meanwhile
             routed.conversation,
             model_id=model_id,
             input_tokens=usage.input_tokens if usage else chosen.input_tokens,

@@ -337,6 +337,20 @@ def test_a_dislike_frees_the_conversation(router, upstream):
     assert again.headers["x-omni-model"] != reply.headers["x-omni-model"]
 
 
+def test_a_dislike_during_the_next_answer_is_not_forgotten(router, upstream):
+    """The session is kept again when that answer ends."""
+    upstream.models = SERVED
+    with run_api(router, upstream.base_url, feedback=FeedbackBoard()) as url:
+        reply = ask(url)
+        upstream.script("*", Step(hold="judged"))
+        body = {"model": "omni", "messages": HELLO, "stream": True}
+        with httpx.stream("POST", f"{url}/v1/chat/completions", json=body) as next_one:
+            post(url, {"decision_id": reply.headers["x-omni-decision-id"], "rating": -1}, "feedback")
+            upstream.release("judged")
+            next_one.read()
+        assert ask(url).headers["x-omni-model"] != reply.headers["x-omni-model"]
+
+
 @pytest.mark.parametrize(
     "fields",
     [
