@@ -35,6 +35,8 @@ _LOAD_FEEDBACK = """
     USING (decision_id)
     ORDER BY f.given_at, f.rowid
 """
+_PLACE = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+"""Null for what is kept in memory only, as DuckDB does with a CSV, JSON or Parquet file that it was told to open."""
 _SPENT = """
     SELECT coalesce(sum(coalesce(a.cost_usd, CASE WHEN d.model_id = a.model_id THEN d.cost_usd END)), 0) AS usd
     FROM answers a
@@ -243,6 +245,9 @@ def open_store(path: Path | str, *, migrations: Sequence[Migration] = MIGRATIONS
         connection = duckdb.connect(name)
     except duckdb.Error as error:
         raise StoreError(_explain_refusal(name, str(error))) from error
+    if name != ":memory:" and connection.execute(_PLACE).fetchone() == (None,):
+        connection.close()
+        raise StoreError(f"The file {name!r} holds a table, not a store; nothing would be kept. Name another file.")
     store = Store(connection, name)
     try:
         store.migrate(migrations)

@@ -261,3 +261,10 @@ def test_closing_finishes_queued_writes(tmp_path):
     assert queued.done()
     with open_store(tmp_path / "omni.duckdb") as store:
         assert len(store.read("SELECT * FROM feedback")) == 1
+
+
+def test_a_table_is_not_taken_for_a_store(tmp_path: Path) -> None:
+    """DuckDB opens it in memory, where everything kept would be lost."""
+    (tmp_path / "models.csv").write_text("model,price\nsmall,1\n")
+    with pytest.raises(StoreError, match=r"models\.csv' holds a table, not a store"):
+        open_store(tmp_path / "models.csv")
