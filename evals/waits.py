@@ -47,7 +47,7 @@ def _lines(
     arena: Arena, arms: Arms, rows: Sequence[int], policy: str, settings: Sequence[str] | None = None
 ) -> Iterator[tuple[object, ...]]:
     """Settings None: full quality."""
-    for row, setting in zip(rows, settings or ["0"], strict=True):
+    for row, setting in zip(rows, ["0"] if settings is None else settings, strict=True):
         wait = _wait_of(arena, arms.picks[row])
         if wait.n_timed:
             lo, hi = interval_of(arms.resampled_quality, row) or (np.nan, np.nan)

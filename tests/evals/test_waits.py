@@ -55,6 +55,12 @@ def test_the_routers_dial_by_seconds_ends_at_the_fastest_model(result):
     assert own["mean_s"].iloc[-1] < own["mean_s"].max()
 
 
+def test_answers_without_a_wait_make_no_dial(recording):
+    """Nobody waits any less for a worse model when all took no time at all."""
+    instant = replace(recording, latencies_s=np.zeros_like(recording.latencies_s))
+    assert replay(instant, ["omni"]).waits["mean_s"].eq(0).all()
+
+
 def test_waits_are_kept(tmp_path, result):
     """A run loaded from the store has the same table."""
     with open_store(tmp_path / "omni.duckdb") as store:
