@@ -29,7 +29,7 @@ def to_text(result: ReplayResult, *, with_singles: bool = False) -> str:
     widths = [max(len(line[at]) for line in lines) for at in range(len(_COLUMNS))]
     table = ["  ".join(_pad(line, widths)).rstrip() for line in lines]
     broken = [f"{failure.policy} failed: {failure.reason}" for failure in result.failures if failure.prompt_id is None]
-    return "\n".join([*head, *table, "", *_LEGEND, *_waits(result), *_left_out(result), *_uneven(result), *broken])
+    return "\n".join([*head, *table, "", *_LEGEND, *_waits(result), *_left_out(result), *_cautions(result), *broken])
 
 
 _COLUMNS = ("policy", "quality", "USD/1k", "gain at equal cost", "AIQ", "match", "gap", "worst slice", "scored", "us")
@@ -124,6 +124,11 @@ def _left_out(result: ReplayResult) -> list[str]:
     if not left_out:
         return []
     return [f"Not routed to: {', '.join(f'{model} ({reason})' for model, reason in left_out.items())}."]
+
+
+def _cautions(result: ReplayResult) -> list[str]:
+    """What came up when the recording was read, then what its gaps mean for the figures."""
+    return [f"Caution: {sentence}" for sentence in result.spec.get("cautions") or []] + _uneven(result)
 
 
 def _uneven(result: ReplayResult) -> list[str]:

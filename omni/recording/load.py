@@ -66,7 +66,7 @@ def load_recording(path_or_name: str | Path, features: "FeatureMaker | None" = N
         licence=card.licence,
         languages=card.languages or _languages(prompts.rows),
         score_meaning=card.score_meaning,
-        notes="\n".join(filter(None, (card.notes.strip(), prompts.warning, costs.note, dropped))),
+        notes=card.notes.strip(),
         models=models[scored],
         prompts=prompts.rows,
         scores=figures["score"],
@@ -78,6 +78,7 @@ def load_recording(path_or_name: str | Path, features: "FeatureMaker | None" = N
         feature_fingerprint=fingerprint,
         cost_basis=(card.cost_basis or costs.basis) if costs.basis else None,
         latency_basis=None if np.isnan(latencies).all() else "recorded",
+        cautions=tuple(filter(None, (prompts.warning, costs.note, dropped))),
     )
 
 

@@ -74,6 +74,7 @@ def mix(parts: Sequence[Recording], *, models: Sequence[str] | None = None, name
         feature_fingerprint=parts[0].feature_fingerprint,
         cost_basis=_joined_basis(parts),
         latency_basis="recorded" if not np.isnan(stacked["latencies_s"]).all() else None,
+        cautions=tuple(f"{part.name}: {caution}" for part in parts for caution in part.cautions),
         **stacked,
     )
 

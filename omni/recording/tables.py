@@ -76,6 +76,12 @@ class RecordingCard(BaseModel):
             return "; ".join(str(part) for part in value)
         return "" if value is None else value.isoformat() if isinstance(value, date) else value
 
+    @field_validator("name", "title", "source", "revision", "licence", "score_meaning")
+    @classmethod
+    def _as_one_line(cls, value: str | None) -> str | None:
+        """Ends of lines, terminal commands and halves of characters cannot be shown in a table, or written at all."""
+        return value and "".join(character if character.isprintable() else " " for character in value).strip()
+
 
 def read_card(folder: Path) -> RecordingCard:
     """The checked recording.yml of a folder.
@@ -150,7 +156,7 @@ class PromptTable:
     rows: pd.DataFrame
     has_text: bool
     warning: str
-    """A sentence for the notes when the given split is unsafe, else empty."""
+    """A sentence when the given split is unsafe, else empty."""
 
 
 def read_prompts(folder: Path) -> PromptTable:

@@ -42,6 +42,8 @@ class Recording:
     cost_basis: CostBasis | None
     """None when not one cost is known."""
     latency_basis: Literal["recorded"] | None
+    cautions: tuple[str, ...] = ()
+    """What reading the files brought up and a reader of the figures must know, in sentences."""
 
     @property
     def n_prompts(self) -> int:

@@ -141,3 +141,9 @@ def test_the_text_cautions_when_models_are_scored_on_different_prompts(result):
     """A tenth of the cells is missing here; a complete recording needs no caution."""
     assert "Caution: scored on part of" in to_text(result)
     assert "Caution" not in to_text(replay(build_recording(), ["knn"]))
+
+
+def test_the_text_cautions_of_what_reading_the_files_brought_up():
+    """A split that tears groups apart makes every figure too good; who reads them must know."""
+    torn = replace(build_recording(), cautions=("2 groups stand on both sides.",))
+    assert "Caution: 2 groups stand on both sides." in to_text(replay(torn, ["knn"]))

@@ -75,7 +75,7 @@ def test_given_split_is_kept_and_torn_groups_are_said(tmp_path: Path) -> None:
     prompts["split"] = ["fit"] * 20 + ["test"] * 20
     recording = load_recording(write_folder(tmp_path, prompts=prompts), MAKER)
     assert recording.is_fit.sum() == 20
-    assert "1 groups or equal texts stand on both sides" in recording.notes
+    assert "1 groups or equal texts stand on both sides" in recording.cautions[0]
 
 
 def test_cost_is_tokens_times_price(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_no_length_at_all_assumes_one_and_says_so(tmp_path: Path) -> None:
     recording = load_recording(write_folder(tmp_path, outcomes=outcomes), MAKER)
     assert recording.costs_usd[0, 1] == pytest.approx((10 * 0.4 + 300 * 0.8) / 1e6)
     assert recording.cost_basis == "estimated"
-    assert "assume 300 output tokens" in recording.notes
+    assert "assume 300 output tokens" in recording.cautions[0]
 
 
 def test_half_the_cells_may_be_missing(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_half_the_cells_may_be_missing(tmp_path: Path) -> None:
     recording = load_recording(write_folder(tmp_path, models=models, outcomes=outcomes), MAKER)
     assert list(recording.models.index) == ["small", "large", "third"]
     assert (np.isnan(recording.costs_usd) == np.isnan(recording.scores)).all()
-    assert "never" in recording.notes
+    assert "never" in recording.cautions[0]
 
 
 def test_stored_features_replace_text(tmp_path: Path) -> None:

@@ -168,6 +168,13 @@ def test_a_card_nested_without_end_is_refused(tmp_path: Path) -> None:
         load_recording(write_folder(tmp_path, card="name: " + "[" * 3000), MAKER)
 
 
+def test_a_name_can_be_shown_in_one_line(tmp_path: Path) -> None:
+    """No ends of lines, no commands to the terminal, no half of a character that cannot be written."""
+    card = 'name: "a\\nb"\ntitle: "\\e[31mred \\ud800 題"\n'
+    recording = load_recording(write_folder(tmp_path, card=card), MAKER)
+    assert (recording.name, recording.title) == ("a b", "[31mred   題")
+
+
 def test_a_name_no_folder_can_have_is_refused() -> None:
     """The system has a limit of its own, with an error of its own."""
     with pytest.raises(RecordingError, match="neither a folder nor a shipped recording"):
