@@ -82,7 +82,7 @@ def build_arena(recording: Recording, *, seed: int, catalog: Catalog | None = No
     test = TestData(
         prompts=_prompts(recording, is_test),
         scores=recording.scores[np.ix_(is_test, pool)],
-        costs_usd=recording.costs_usd[np.ix_(is_test, pool)] if has_costs else None,
+        costs_usd=_any_known(recording.costs_usd[np.ix_(is_test, pool)]) if has_costs else None,
     )
     return Arena(
         recording=recording,
@@ -99,6 +99,15 @@ def build_arena(recording: Recording, *, seed: int, catalog: Catalog | None = No
         has_costs=has_costs,
         catalog=catalog,
     )
+
+
+def knows_costs(recording: Recording) -> bool:
+    """Whether policies can learn what a model costs: half of its fit side at least is priced.
+
+    Raises:
+        RecordingError: no model that could be routed to.
+    """
+    return _choose_pool(recording, recording.is_fit)[2]
 
 
 def _check_sides(recording: Recording, is_fit: np.ndarray, is_test: np.ndarray) -> None:
@@ -152,7 +161,7 @@ def _labels(column: pd.Series) -> np.ndarray:
 
 def _outcomes(recording: Recording, is_test: np.ndarray, catalog: Catalog | None) -> Outcomes:
     scores, costs = recording.scores[is_test], recording.costs_usd[is_test]
-    is_priced = np.isfinite(recording.costs_usd).any(axis=0)
+    is_priced = np.isfinite(costs).any(axis=0)
     recorded = recording.latencies_s[is_test]
     latencies = recorded
     if np.isnan(recorded).any():

@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from evals import tables
-from evals.arena import Arena, build_arena
+from evals.arena import Arena, build_arena, knows_costs
 from evals.arms import Resampler, build_arms
 from evals.judge import Judge, References
 from evals.metrics import BUDGET_PERCENTS
@@ -101,9 +101,10 @@ def check_names(recording: Recording, policies: Sequence[str] | None) -> tuple[s
 
     Raises:
         InputError: an unknown policy, or a model the recording does not have.
+        RecordingError: no model has a score to fit on.
     """
     if policies is None:
-        left_out = () if np.isfinite(recording.costs_usd).any() else ("cheapest",)
+        left_out = () if knows_costs(recording) else ("cheapest",)
         return tuple(name for name in policy_names(recording) if name not in left_out)
     names = tuple(dict.fromkeys(policies))
     if not names:
@@ -213,6 +214,7 @@ def _spec(arena: Arena, policies: Sequence[PolicyArms], summaries: Mapping[str, 
         "n_groups_test": arena.n_groups,
         "pool": [arena.models[column] for column in arena.pool],
         "left_out": dict(arena.left_out),
+        "cautions": list(arena.recording.cautions),
     }
 
 

@@ -256,3 +256,13 @@ def test_the_json_has_the_agreed_names(result):
     }  # fmt: skip
     assert set(figures["policies"]["omni"]["equal_cost_gain"]) == {"mean", "lo", "hi", "at"}
     assert list(figures["policies"]["omni"]["equal_cost_gain"]["at"]) == ["10", "25", "50", "75", "100"]
+
+
+@pytest.mark.parametrize("side", ["fit", "test"])
+def test_costs_of_one_side_only_fail_no_policy_and_no_pick(recording, side):
+    """Quality is judged all the same; nothing can be said about the policies' cost where there is none."""
+    known = (recording.prompts["split"] == side).to_numpy()[:, None]
+    result = replay(replace(recording, costs_usd=np.where(known, recording.costs_usd, np.nan)))
+    assert not result.failures
+    assert result.summaries["omni"].n_failed == 0
+    assert (result.summaries["best_single"].cost_usd_per_1k is None) == (side == "fit")
