@@ -36,6 +36,7 @@ from omni.types import (
 MAX_PROMPT_CHARS = 4_000_000
 """About a million tokens: more than any window in the catalog."""
 TYPICAL_INPUT_TOKENS = 200
+_NO_WISHES = Preferences()
 BATCH = 256
 """Prompts worked out side by side; more would only take more memory."""
 
@@ -87,7 +88,7 @@ class Router:
         """
         _check(conversation)
         profile = self.reader.read(conversation)
-        return self._decide([conversation], [profile], preferences or Preferences(), conditions or NOTHING_KNOWN)[0]
+        return self._decide([conversation], [profile], preferences or _NO_WISHES, conditions or NOTHING_KNOWN)[0]
 
     def route_batch(
         self,
@@ -97,7 +98,7 @@ class Router:
         conditions: Conditions | None = None,
     ) -> list[Decision]:
         """The same decisions as `route`, one per conversation, faster: they are worked out side by side."""
-        preferences, conditions = preferences or Preferences(), conditions or NOTHING_KNOWN
+        preferences, conditions = preferences or _NO_WISHES, conditions or NOTHING_KNOWN
         for conversation in conversations:
             _check(conversation)
         decisions: list[Decision] = []
@@ -194,7 +195,7 @@ class Router:
             orders = np.negative(utility, out=utility).argsort(axis=1, kind="stable")
         else:
             orders, parts["place"] = hold_places(utility, estimate.quality - estimate.quality_unvoted)
-        figures = np.concatenate(
+        figures = np.array(
             [
                 *parts.values(),
                 *estimate.quality_parts.values(),
@@ -203,12 +204,13 @@ class Router:
                 estimate.latency_s,
                 estimate.output_tokens,
             ]
-        ).reshape(-1, *kept.shape)
+        )
         part_names, quality_names = tuple(parts), tuple(estimate.quality_parts)
         tables = []
         for row, (mask, profile) in enumerate(zip(kept, profiles, strict=True)):
             order = orders[row, : np.count_nonzero(mask)]
-            names, own = _without_policy(part_names, figures[:, row].take(order, axis=1))
+            # numpy takes faster where it need not raise an error
+            names, own = _without_policy(part_names, figures[:, row].take(order, axis=1, mode="clip"))
             tables.append(
                 ScoreTable(
                     model_ids=tuple(self._model_ids.take(order).tolist()),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from itertools import repeat
-from typing import Literal, overload
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 
@@ -280,9 +280,8 @@ class AppliedRule:
     """What it did, for the person."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """One model that may answer, with its score taken apart."""
+class Candidate(NamedTuple):
+    """One model that may answer, with its score taken apart; a tuple, because pages ask for many at once."""
 
     model_id: str
     rank: int
@@ -315,6 +314,7 @@ class Candidate:
 
 
 LATENCY_BASES: tuple[LatencyBasis, ...] = ("estimated", "published", "recorded")
+_PRICE_BASES: tuple[PriceBasis, ...] = ("estimated", "listed")
 
 
 class Candidates(Sequence[Candidate]):
@@ -385,36 +385,24 @@ class ScoreTable:
 
     def select(self, start: int, stop: int) -> tuple[Candidate, ...]:
         """The candidates of ranks `start` + 1 to `stop`, read in one go: a dozen costs little more than one."""
-        n_parts, columns = len(self.part_names), self.figures[:, start:stop].T
-        rows = zip(
+        n_parts, figures = len(self.part_names), self.figures[:, start:stop]
+        quality_se, cost, latency, output_tokens = figures[-4:].tolist()
+        listed, bases = self.cost_listed[start:stop].tolist(), self.latency_basis[start:stop].tolist()
+        # in the order of the fields; NaN is unlike itself
+        columns = (
             self.model_ids[start:stop],
-            map(dict, map(zip, repeat(self.part_names), columns[:, :n_parts].tolist())),
-            map(dict, map(zip, repeat(self.quality_names), columns[:, n_parts:-4].tolist())),
-            columns[:, -4:].tolist(),
-            self.cost_listed[start:stop].tolist(),
-            self.latency_basis[start:stop].tolist(),
-            strict=True,
+            range(start + 1, stop + 1),
+            map(dict, map(zip, repeat(self.part_names), figures[:n_parts].T.tolist())),
+            quality_se,
+            map(dict, map(zip, repeat(self.quality_names), figures[n_parts:-4].T.tolist())),
+            [None if usd != usd else usd for usd in cost],
+            [None if usd != usd else _PRICE_BASES[is_listed] for usd, is_listed in zip(cost, listed, strict=True)],
+            [None if s != s else s for s in latency],
+            [None if s != s else LATENCY_BASES[basis] for s, basis in zip(latency, bases, strict=True)],
+            repeat(self.input_tokens),
+            output_tokens,
         )
-        found = []
-        for rank, (model_id, parts, quality_parts, others, is_listed, basis) in enumerate(rows, start=start + 1):
-            quality_se, cost, latency, output_tokens = others
-            no_cost, no_latency = cost != cost, latency != latency  # NaN
-            found.append(
-                Candidate(
-                    model_id=model_id,
-                    rank=rank,
-                    parts=parts,
-                    quality_se=quality_se,
-                    quality_parts=quality_parts,
-                    cost_usd=None if no_cost else cost,
-                    cost_basis=None if no_cost else ("listed" if is_listed else "estimated"),
-                    latency_s=None if no_latency else latency,
-                    latency_basis=None if no_latency else LATENCY_BASES[basis],
-                    input_tokens=self.input_tokens,
-                    output_tokens=output_tokens,
-                )
-            )
-        return tuple(found)
+        return tuple(map(Candidate._make, zip(*columns, strict=False)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,20 +78,20 @@ class LiveQuality:
         # einsum adds in the same order for one prompt as for many; a matrix product need not
         both = np.einsum("pt,tm->pm", shares, self._task)
         names = (*QUALITY_PARTS, "feedback") if conditions.residuals else QUALITY_PARTS
-        parts = np.zeros((len(names), len(profiles), n_models))
-        general, task_fit, language, long_context, difficulty = parts[: len(QUALITY_PARTS)]
-        general += table.general
-        np.subtract(both[:, :n_models], table.general, out=task_fit)
+        block = np.zeros((len(names), len(profiles), n_models))
+        parts = dict(zip(names, block, strict=True))
+        parts["general"] += table.general
+        np.subtract(both[:, :n_models], table.general, out=parts["task_fit"])
         rows = [self._language_row.get(profile.language, unmeasured) for profile in profiles]
-        self._language.take(rows, axis=0, out=language, mode="clip")
+        self._language.take(rows, axis=0, out=parts["language"], mode="clip")
         for row, profile in enumerate(profiles):
-            difficulty[row] = -_logit(profile.difficulty)
+            parts["difficulty"][row] = -_logit(profile.difficulty)
             if profile.input_tokens >= LONG_TOKENS:
-                long_context[row] = table.long_context
-        quality = unvoted = _logistic(np.add.reduce(parts))
+                parts["long_context"][row] = table.long_context
+        quality = unvoted = _logistic(np.add.reduce(block))
         if conditions.residuals:
-            np.einsum("pt,tm->pm", shares, self._residuals(conditions.residuals), out=parts[-1])
-            quality = _logistic(np.add.reduce(parts))
+            np.einsum("pt,tm->pm", shares, self._residuals(conditions.residuals), out=parts["feedback"])
+            quality = _logistic(np.add.reduce(block))
         input_tokens = np.array([[float(profile.input_tokens)] for profile in profiles])
         output_tokens = visible_output_tokens(shares) * self._length_factor
         first_token_s, speed, basis = self._speeds(conditions.health)
@@ -99,7 +99,7 @@ class LiveQuality:
             quality=quality,
             quality_unvoted=unvoted,
             quality_se=both[:, n_models:] * unvoted * (1 - unvoted),
-            quality_parts=dict(zip(names, parts, strict=True)),
+            quality_parts=parts,
             cost_usd=(input_tokens * self._price_in + output_tokens * self._price_out) / 1e6,
             latency_s=first_token_s + output_tokens / speed,
             latency_basis=basis,
