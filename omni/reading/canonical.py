@@ -1,19 +1,19 @@
 """One form for every prompt: Unicode NFKC, plain quotes, single spaces, no courtesy, head and tail of long input."""
 
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from omni.reading.courtesy import Courtesy
 
 HEAD_CHARS = 1600
 TAIL_CHARS = 800
+_PRINTABLE = bytes(range(32, 127))
 _END_MARKS = ".!?…。！？؟।॥ \n"
 # typographic quotes and dashes, which keyboards and programs set or leave as they please
 _PLAIN = str.maketrans({**dict.fromkeys("“”„‟", '"'), **dict.fromkeys("‘’‚‛", "'"), **dict.fromkeys("‐‑‒–—―", "-")})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CanonicalText:
+class CanonicalText(NamedTuple):
     """A text in the one form that every part of reading looks at."""
 
     text: str
@@ -52,7 +52,7 @@ def canonicalise(text: str, courtesy: Courtesy | None = None) -> CanonicalText:
 def _normalise(text: str) -> str:
     if text.isascii():
         # most prompts are one line with single spaces, and in this form already
-        if "  " not in text and text[:1] != " " != text[-1:] and text.isprintable():
+        if "  " not in text and text[:1] != " " != text[-1:] and not text.encode().translate(None, _PRINTABLE):
             return text
     else:
         text = unicodedata.normalize("NFKC", text).translate(_PLAIN)

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,8 +37,7 @@ COURTESY_FILE = "router/courtesy.yml"
 _FORM = "2"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextReading:
+class TextReading(NamedTuple):
     """Everything computed once from one text."""
 
     canonical: CanonicalText
@@ -56,8 +55,7 @@ class TextReading:
     """(n_features,) float32: static encoder, gram directions, signals."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextReadings:
+class TextReadings(NamedTuple):
     """What `TextReading` holds, of several texts."""
 
     texts: list[TextReading]

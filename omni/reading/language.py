@@ -54,8 +54,8 @@ _NOT_ASKING = re.compile(
     re.DOTALL,
 )
 _MARKS = ("`", "$", "“", "„", "«", '"', "「", "http")
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_ASCII_WORD = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*")
+_WORD = re.compile(r"[^\W\d_]++(?:['’][^\W\d_]++)*+")
+_ASCII_WORD = re.compile(r"[A-Za-z]++(?:'[A-Za-z]++)*+")
 # what follows "Translate into French:" is the matter, not the asking
 _ANNOUNCED = re.compile(r"[:：\n]")
 _MIN_ASKING_LETTERS = 12

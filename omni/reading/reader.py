@@ -1,5 +1,6 @@
 """A conversation to its PromptProfile: what is asked, in which language, how hard, with what in it."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -29,6 +30,7 @@ _VISION_SHARE = 0.8
 _AGENTIC_SHARE = 0.35
 _SHORT_CHARS = 40
 _CONTEXT_CHARS = 400
+_LETTER = re.compile("[a-z]")
 
 
 class Reader:
@@ -137,8 +139,8 @@ def _profile_text(conversation: Conversation) -> str:
 
 def _script_of(reading: TextReading) -> str:
     flat = reading.canonical.flat
-    if flat.isascii():  # lower case already, so a single letter makes it so
-        return "Latn" if flat.islower() else "Zyyy"
+    if flat.isascii():  # and in lower case
+        return "Latn" if _LETTER.search(flat) else "Zyyy"
     return find_script(reading.codes)
 
 

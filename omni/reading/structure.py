@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -32,6 +32,7 @@ _CODE_HINTS = (
 _RARE_SIGNS = (*"()=>&|+<}[#", "::", "null", "0x", "self.", "console.", "Error:", "Exception")
 _MIN_HINTS = 3
 _FEW_LINES = 16
+_LINE_END = re.compile("\n")
 _LATEX = re.compile(
     r"\\(?:frac|sqrt|sum|int|cdot|times|left|begin|text|math\w+|alpha|beta|theta|pi|leq?|geq?|boxed|infty|lim|log|sin|cos)"
     r"(?![a-z])|\$[^$\n]*[\\^_={}][^$\n]*\$|\$[A-Za-z]\$|\\\(|\\\["
@@ -117,13 +118,15 @@ def count_characters_of(joined: JoinedCodes) -> list[CharacterCounts]:
 def find_structure(canonical: CanonicalText, n_numbers: int) -> Structure:
     """The facts about the form of a canonical text; counts are those of head and tail when it was cut."""
     text, flat = canonical.text, canonical.flat
+    # trying a pattern where lines begin is faster than letting it search for line breaks
+    starts = [0, *[line_end.end() for line_end in _LINE_END.finditer(text)]]
     return Structure(
-        has_code=_has_code(text),
+        has_code=_has_code(text, starts),
         has_latex=("\\" in text or "$" in text) and _LATEX.search(text) is not None,
         has_table="\n" in text and _has_table(text),
         asks_json="json" in flat,
         has_url="http://" in flat or "https://" in flat or "www." in flat,
-        n_options=sum(_OPTION.match(text, start) is not None for start in _line_starts(text)),
+        n_options=sum([_OPTION.match(text, start) is not None for start in starts]),
         n_numbers=n_numbers,
         n_chars=canonical.n_chars,
         n_lines=canonical.n_lines,
@@ -163,12 +166,12 @@ def signals(canonical: CanonicalText, structure: Structure, counts: CharacterCou
     ]
 
 
-def _has_code(text: str) -> bool:
+def _has_code(text: str, line_starts: Sequence[int]) -> bool:
     if "```" in text:
         return True
     # both have to hold: the cheaper one is tried first
-    has_gate = text.count("\n") <= _FEW_LINES or _has_code_gate(text)
-    if has_gate and any(_CODE_LINE.match(text, start) for start in _line_starts(text)) and _has_code_gate(text):
+    has_gate = len(line_starts) <= _FEW_LINES or _has_code_gate(text)
+    if has_gate and any(_CODE_LINE.match(text, start) for start in line_starts) and _has_code_gate(text):
         return True
     signs = [sign for sign in _RARE_SIGNS if sign in text]
     return sum([hint in text for sign in signs for hint in _hints_by_sign()[sign]]) >= _MIN_HINTS
@@ -186,16 +189,6 @@ def _hints_by_sign() -> dict[str, tuple[str, ...]]:
         sign = next(sign for sign in _RARE_SIGNS if sign in hint)
         table[sign] += (hint,)
     return table
-
-
-def _line_starts(text: str) -> Iterator[int]:
-    """Where each line begins: trying a pattern there is faster than letting it search for line breaks."""
-    start = 0
-    while True:
-        yield start
-        start = text.find("\n", start) + 1
-        if not start:
-            return
 
 
 def _has_table(text: str) -> bool:
