@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from evals import newcomers
 from evals.arena import Arena, build_arena
 from evals.arms import Resampler, build_arms
 from evals.judge import Judge, References
@@ -93,6 +94,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("recordings", nargs="*", metavar="RECORDING", help="names or folders; default: all shipped")
     parser.add_argument("--draws", type=int, default=N_DRAWS, metavar="N", help=f"of labels; default: {N_DRAWS}")
     parser.add_argument("--models", action="store_true", help="instead: how well models without outcomes are known")
+    parser.add_argument("--newcomers", action="store_true", help="instead: one model without outcomes among the others")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
 
@@ -105,6 +107,8 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.draws < 1:
         raise InputError(f"--draws is {args.draws!r}; expected 1 or more.")
+    if args.newcomers:
+        return newcomers.run(args.recordings or shipped_names(), as_json=args.json)
     if args.models:
         coverage, tie = measure_coverage(), measure_tie()
         figures = {"coverage": [asdict(row) for row in coverage], "tie": asdict(tie)}
