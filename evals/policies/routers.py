@@ -10,7 +10,7 @@ from evals.policies.base import POLICIES, FitData, LearnedPolicy, Policy, Predic
 from omni.catalog import Catalog, load_catalog
 from omni.quality.abilities import AbilityTable, build_abilities
 from omni.quality.lineage import ModelFacts, describe_models
-from omni.quality.newcomers import Levels, find_newcomers
+from omni.quality.newcomers import Levels, fill_costs, find_newcomers
 from omni.quality.transfer import Transfer, shipped_transfer
 from omni.quality.unlabelled import Knowledge, UnlabelledPool, build_unlabelled, gather
 
@@ -70,7 +70,7 @@ def expect_costs(fit: FitData, known: UnlabelledPool) -> np.ndarray:
         return np.full(fit.scores.shape, np.nan)
     prompts = fit.prompts.features, fit.prompts.input_tokens
     expected = known.with_costs(*prompts, fit.costs_usd).predict(*prompts).cost_usd
-    return np.where(find_newcomers(fit.scores) & np.isnan(fit.costs_usd), expected, fit.costs_usd)
+    return fill_costs(fit.costs_usd, find_newcomers(fit.scores), expected.mean(axis=0))
 
 
 @POLICIES.register("omni", place=80)

@@ -47,6 +47,18 @@ def fill_newcomers(scores: np.ndarray, is_new: np.ndarray) -> np.ndarray:
     return filled
 
 
+def fill_costs(costs_usd: np.ndarray, is_new: np.ndarray, mean_usd: np.ndarray) -> np.ndarray:
+    """(n, m) USD where a newcomer's gaps hold its expected mean (m,), more where the prompt was dear for the others."""
+    logs = np.log(np.where(costs_usd > 0, costs_usd, np.nan))
+    seen = np.isfinite(logs) & ~is_new
+    usual = np.where(seen, logs, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    apart = np.where(seen, logs - usual, 0.0).sum(axis=1, keepdims=True) / np.maximum(
+        seen.sum(axis=1, keepdims=True), 1
+    )
+    expected = mean_usd * np.exp(apart) / np.exp(apart).mean()
+    return np.where(is_new & np.isnan(costs_usd), expected, costs_usd)
+
+
 def expect_newcomers(levels: Levels, scores: np.ndarray) -> Means:
     """Means of the newcomers by what is known of all models and by the others' (n, m) scores; NaN for the others."""
     n_seen = np.isfinite(scores).sum(axis=0)

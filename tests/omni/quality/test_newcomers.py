@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from omni.quality.newcomers import Levels, expect_newcomers, find_newcomers
+from omni.quality.newcomers import Levels, expect_newcomers, fill_costs, fill_newcomers, find_newcomers
 
 
 def scores_of(chance: list[float], n_prompts: int = 400) -> np.ndarray:
@@ -41,3 +41,24 @@ def test_relatives_narrow_what_is_expected() -> None:
     stranger, relative = (expect_newcomers(Levels(np.zeros(4), spread), scores) for spread in (alone, tied))
     assert relative.value[3] > stranger.value[3] + 0.1
     assert relative.se[3] < stranger.se[3]
+
+
+def test_gaps_of_a_newcomer_follow_the_others() -> None:
+    """At its own level, higher where the others did well; nobody else's score moves."""
+    scores = scores_of([0.3, 0.7, 0.5, 0.9])
+    scores[50:, 3] = np.nan
+    filled = fill_newcomers(scores, find_newcomers(scores))
+    assert np.array_equal(filled[:, :3], scores[:, :3])
+    assert np.array_equal(filled[:50, 3], scores[:50, 3])
+    apart = filled[50:, 3] - filled[50:, :3].mean(1)
+    assert np.ptp(apart) < 1e-9
+    assert filled[:, 3].mean() == pytest.approx(0.9, abs=0.1)
+
+
+def test_a_newcomer_is_dear_where_the_others_are() -> None:
+    """Its expected mean is kept, and a known cost of its own stays."""
+    costs = np.array([[1.0, 2.0, np.nan], [2.0, 4.0, np.nan], [4.0, 8.0, 7.0]])
+    filled = fill_costs(costs, np.array([False, False, True]), np.array([np.nan, np.nan, 3.5]))
+    assert filled[2, 2] == 7.0
+    assert filled[1, 2] == pytest.approx(2 * filled[0, 2])
+    assert filled[0, 2] == pytest.approx(3.5 * 3 / 7)
