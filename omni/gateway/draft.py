@@ -7,12 +7,29 @@ from typing import Any
 from omni.gateway.messages import Answer, AnswerStatus, Chunk
 
 
+class _Pairs:
+    """Joins signs that a server cut in half: a text with half a surrogate pair in it cannot be shown or written."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def mend(self, piece: str) -> str:
+        """What is whole after this piece; a half that nothing follows is left out, one in the middle replaced."""
+        text, self._half = self._half + piece, ""
+        if text.isascii():
+            return text
+        if "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 class Draft:
     """Belongs to one task that writes and one that reads, both on one loop. `changed` is set by every change."""
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()
         self._answer = Answer()
+        self._text_pairs, self._reasoning_pairs = _Pairs(), _Pairs()
         self._texts: list[str] = []
         self._reasonings: list[str] = []
 
@@ -38,9 +55,9 @@ class Draft:
     def add(self, chunk: Chunk) -> None:
         """One more piece."""
         if chunk.text:
-            self._texts.append(chunk.text)
+            self._texts.append(self._text_pairs.mend(chunk.text))
         if chunk.reasoning:
-            self._reasonings.append(chunk.reasoning)
+            self._reasonings.append(self._reasoning_pairs.mend(chunk.reasoning))
         if chunk.usage or chunk.finish_reason or chunk.served_by:
             self._answer = replace(
                 self._answer,

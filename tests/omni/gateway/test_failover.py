@@ -140,6 +140,19 @@ def test_pieces_sent_twice_are_kept_as_sent(upstream: Upstream) -> None:
     assert run(a_gateway(upstream)).text == upstream.sent[0].text == "oneone two two"
 
 
+def test_signs_cut_in_half_are_joined(upstream: Upstream) -> None:
+    """Servers cut between the halves of a surrogate pair; no update of the answer shows a half."""
+    upstream.script("a", Step(text="a\ud83d\ude00b\ud83dc\ud83d", reasoning="\ud83d\ude00", piece_chars=1))
+
+    async def ask(gateway: Gateway) -> list[Answer]:
+        question = Question(conversation=Conversation.from_prompt("Hi"))
+        return [answer async for answer in gateway.answer(("a",), question)]
+
+    answers = run(a_gateway(upstream), ask)
+    assert all((answer.text + answer.reasoning).encode() is not None for answer in answers)
+    assert (answers[-1].text, answers[-1].reasoning) == ("a😀b\ufffdc", "😀")
+
+
 def test_ten_megabytes_arrive_whole(upstream: Upstream) -> None:
     """A very long answer loses nothing."""
     upstream.script("a", Step(text="0123456789" * 1_000_000, piece_chars=40_000))
