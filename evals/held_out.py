@@ -150,7 +150,7 @@ def leave_out(
         n_fitted = int(np.isfinite(arena.fit.scores[rest]).any(axis=1).sum())
         if len(judged) >= MIN_SLICE and n_fitted >= MIN_FITTED:
             slices.append(_judge(part_of(arena, rest, judged), label, policy, with_gain=with_gain))
-    return tuple(slices)
+    return tuple(part for part in slices if part.n)  # where the two share no prompt there is nothing to say
 
 
 def part_of(arena: Arena, fit_rows: np.ndarray, test_rows: np.ndarray) -> Arena:

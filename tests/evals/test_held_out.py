@@ -1,6 +1,7 @@
 """The command that judges the router on categories and sources it was not fitted on."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,18 @@ def test_a_category_left_out_is_not_fitted_on():
     arena.fit.scores[labels == name] = 1.0 - arena.fit.scores[labels == name]
     second = {part.name: part for part in leave_out(arena, labels, arena.categories, "omni")}
     assert first[name] == second[name]
+
+
+def test_a_category_nobody_can_be_compared_on_is_no_slice():
+    """Without outcomes of the best single model there: unknown would hide the worst one, and is no JSON."""
+    recording = build_recording(300)
+    lost = recording.prompts["category"][0]
+    unknown = ((recording.prompts["category"] == lost) & (recording.prompts["split"] == "test")).to_numpy()
+    holey = replace(recording, scores=np.where(unknown[:, None], np.nan, recording.scores))
+    arena = build_arena(holey, seed=0)
+    names = [part.name for part in leave_out(arena, arena.fit.prompts.categories, arena.categories, "omni")]
+    assert names
+    assert lost not in names
 
 
 def test_a_part_keeps_the_pool_and_the_chosen_rows():
