@@ -90,11 +90,14 @@ class Conversation:
 
     @property
     def last_user_text(self) -> str:
-        return next((m.text for m in reversed(self.messages) if m.role == "user"), "")
+        for message in reversed(self.messages):
+            if message.role == "user":
+                return message.text
+        return ""
 
     @property
     def n_images(self) -> int:
-        return sum(message.n_images for message in self.messages)
+        return sum([message.n_images for message in self.messages])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,7 @@ _MARKS = ("`", "$", "“", "„", "«", '"', "「", "http")
 _WORD = re.compile(r"[^\W\d_]++(?:['’][^\W\d_]++)*+")
 _ASCII_WORD = re.compile(r"[A-Za-z]++(?:'[A-Za-z]++)*+")
 # what follows "Translate into French:" is the matter, not the asking
-_ANNOUNCED = re.compile(r"[:：\n]")
+_ANNOUNCING = ":：\n"
 _MIN_ASKING_LETTERS = 12
 _CACHED_WALKS = 16_384
 _LONGEST_WORD = 32
@@ -244,10 +244,10 @@ def _letters(text: str) -> str:
 
 def _asking_part(text: str) -> str:
     """The text before its first colon or line break, if that holds enough letters to tell a language by."""
-    end = _ANNOUNCED.search(text)
-    if end is None:
+    ends = [end for mark in _ANNOUNCING if (end := text.find(mark)) >= 0]
+    if not ends:
         return text
-    before = text[: end.start()]
+    before = text[: min(ends)]
     if sum(map(str.isalpha, before[: 2 * _MIN_ASKING_LETTERS])) >= _MIN_ASKING_LETTERS:
         return before
     # one character beyond the alphabets says about as much as three letters

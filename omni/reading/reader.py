@@ -97,7 +97,7 @@ class Reader:
             difficulty=self.heads.difficulty_of(reading.row, shares),
             input_tokens=_count_tokens(conversation),
             n_images=conversation.n_images,
-            n_turns=sum(message.role == "user" for message in conversation.messages),
+            n_turns=[message.role for message in conversation.messages].count("user"),
             needs_tools=bool(conversation.tool_names),
             needs_json=conversation.wants_json,
             structure=reading.structure,
