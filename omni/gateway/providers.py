@@ -64,7 +64,8 @@ def providers_from(settings: Settings) -> tuple[Provider, ...]:
     is there, and serves those who bring their own token.
 
     Raises:
-        InputError: OMNI_BASE_URL is not an http address or holds a password, or two servers have one name.
+        InputError: OMNI_BASE_URL is not an http address or holds a password, two servers have one name, or one is this
+            Omni itself.
     """
     providers: list[Provider] = []
     if settings.base_url:
@@ -87,4 +88,17 @@ def providers_from(settings: Settings) -> tuple[Provider, ...]:
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"Two model servers are called {name!r}. Give the one in OMNI_SERVERS another name.")
+    own = next((provider for provider in providers if _is_own(provider, settings)), None)
+    if own is not None:
+        raise InputError(
+            f"The model server {own.name!r} is {own.base_url}, where Omni itself listens: it would ask itself. Give the"
+            " model server's address, or let Omni listen on another port."
+        )
     return tuple(providers)
+
+
+def _is_own(provider: Provider, settings: Settings) -> bool:
+    """Whether a request to the provider would come back here."""
+    parts = urlsplit(provider.base_url)
+    listens_here = settings.host in {"0.0.0.0", "::"} or is_loopback(f"http://{settings.host}")
+    return parts.port == settings.port and (parts.hostname == settings.host or (provider.is_local and listens_here))

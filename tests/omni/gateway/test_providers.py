@@ -71,6 +71,15 @@ def test_an_address_that_cannot_be_asked_is_refused(base_url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "192.0.2.7"])
+def test_omni_is_not_its_own_model_server(host: str) -> None:
+    """Each request would come back until all places are taken."""
+    there = "192.0.2.7" if host == "192.0.2.7" else "localhost"
+    with pytest.raises(InputError, match="itself"):
+        providers_from(replace(NOTHING, host=host, base_url=f"http://{there}:7860/v1"))
+    assert providers_from(replace(NOTHING, host=host, base_url=f"http://{there}:7861/v1"))
+
+
 def test_signs_in_a_name_become_underscores_in_its_key() -> None:
     """my-box has its key in OMNI_KEY_MY_BOX."""
     (server,) = read_servers("my-box=http://127.0.0.1:8000/v1", {"OMNI_KEY_MY_BOX": "k"})
