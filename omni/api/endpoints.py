@@ -82,7 +82,7 @@ class Endpoints:
         served, others = board.served_ids(), board.unmatched_names()
         if served is None and not others:
             served = frozenset(card.model_id for card in self._parts.services.catalog.models if card.role != "guard")
-        return [*ALIASES, *sorted(served or ()), *others]
+        return [*ALIASES, *sorted(served or ()), *(name for name in others if name not in ALIASES)]
 
     def _model_json(self, name: str) -> dict[str, Any]:
         card = self._parts.services.catalog.find(name)

@@ -378,6 +378,14 @@ def test_models_are_listed(client):
         client.models.retrieve("nobody/nothing")
 
 
+def test_another_omni_behind_this_one_adds_no_second_router(router, upstream):
+    """Its names for routing mean this one here."""
+    upstream.models = (*SERVED, "omni", "omni:fast", "own-model")
+    with run_api(router, upstream.base_url) as url:
+        listed = [model["id"] for model in httpx.get(f"{url}/v1/models").json()["data"]]
+    assert listed == ["omni", "omni:balanced", "omni:quality", "omni:fast", "omni:cheap", *SERVED, "own-model"]
+
+
 def test_route_gives_the_same_as_the_command_line(router):
     """A decision only; no model is asked."""
     with run_api(router) as url:
