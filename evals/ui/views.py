@@ -45,7 +45,8 @@ def verdict(result: ReplayResult) -> str:
     over_mixture = _sign(gain.mean, _pair(gain.lo, gain.hi))
     over_single = _sign(_difference(result, router), against)
     answer = _answer(over_mixture, over_single)
-    sentence = f"{_mixture_clause(router, over_mixture)}, and {_single_clause(result, router, over_single)}; "
+    mixture = _mixture_clause(router, over_mixture, has_costs=result.cost_basis is not None)
+    sentence = f"{mixture}, and {_single_clause(result, router, over_single)}; "
     sentence += text.COUNT.format(n=router.n_scored) + "."
     if over_single == 0 and router.n_for_80_power and router.n_for_80_power > router.n_scored:
         sentence += " " + text.POWER.format(n=router.n_for_80_power)
@@ -286,10 +287,10 @@ def _answer(over_mixture: int | None, over_single: int | None) -> str:
     return text.VERDICT_PARTLY
 
 
-def _mixture_clause(router: PolicySummary, sign: int | None) -> str:
+def _mixture_clause(router: PolicySummary, sign: int | None, *, has_costs: bool) -> str:
     gain, label = router.equal_cost_gain, style.label_of(router.policy)
     if sign is None:
-        return text.UNKNOWN_GAIN.format(policy=label)
+        return (text.UNKNOWN_GAIN if has_costs else text.UNKNOWN_COSTS).format(policy=label)
     interval = text.INTERVAL.format(range=style.points_range(gain.lo, gain.hi))
     if sign == 0:
         return f"{text.LEVEL_WITH_MIXTURE.format(policy=label, gain=style.points(gain.mean))}, {interval})"

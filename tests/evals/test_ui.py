@@ -70,6 +70,16 @@ def test_verdict_without_costs_says_so():
     assert "Costs are unknown" in views.verdict(make_result(with_costs=False))
 
 
+def test_verdict_with_nothing_to_compare_does_not_blame_the_costs():
+    """With one model, or where all are free, costs are known and a gain is not."""
+    result = make_result()
+    omni = result.summaries["omni"]
+    nothing = replace(omni, equal_cost_gain=replace(omni.equal_cost_gain, mean=None, lo=None, hi=None))
+    said = views.verdict(replace(result, summaries={**result.summaries, "omni": nothing}))
+    assert "nothing to compare" in said
+    assert "Costs are unknown" not in said
+
+
 def test_verdict_without_router():
     """A run of controls only has nothing to judge."""
     result = make_result()
