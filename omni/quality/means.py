@@ -7,7 +7,7 @@ import numpy as np
 MIN_NOISE = 0.02
 """Least standard deviation of a score around its expectation."""
 LONE_NOISE = 0.4
-"""The same for a model with a single score."""
+"""The same for a model with a single score, and for a newcomer."""
 USUAL_BETWEEN_VAR = 0.015
 """Variance between models around what is expected of them, in the recordings seen so far."""
 USUAL_BELIEF = 5.0
@@ -37,8 +37,8 @@ def fit_means(scores: np.ndarray, filled: np.ndarray, expected: Means | None = N
     noise = np.sqrt((surprise**2).sum(0) / np.maximum(n_seen, 1))
     noise = np.where(n_seen > 1, np.maximum(noise, MIN_NOISE), LONE_NOISE)
     is_new = np.zeros(len(raw), bool) if expected is None else np.isfinite(expected.value)
-    # A few lucky scores of one model would say that it never varies: newcomers vary as the pool does.
-    noise = np.where(is_new, max(float(np.sqrt((surprise**2).sum() / n_seen.sum())), MIN_NOISE), noise)
+    # A few lucky scores of one model would say that it never varies, on prompts hard for the others most of all.
+    noise = np.where(is_new, np.maximum(noise, LONE_NOISE), noise)
     error = noise / np.sqrt(np.maximum(n_seen, 1))
     settled = known & ~is_new
     centre = np.full(len(raw), np.average(raw, weights=np.where(settled, 1.0 / error**2, 0.0)))

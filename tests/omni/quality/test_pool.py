@@ -239,6 +239,15 @@ def test_a_newcomers_own_scores_take_over() -> None:
     assert off[-1] < 0.04
 
 
+def test_three_lucky_answers_do_not_make_a_weak_newcomer_the_best() -> None:
+    """Not even to prompts that all others failed."""
+    data = plant(400, signal=0.0)
+    scores = _with_newcomer(data, 0).scores
+    scores[:3] = [0.0, 0.0, 0.0, 1.0]
+    prediction = fit(data._replace(scores=scores), levels=_levels(-1.0)).predict(data.features)
+    assert ((prediction.quality - prediction.doubt).argmax(1) != 3).all()
+
+
 def test_a_newcomer_finds_easy_what_the_others_find_easy() -> None:
     """Its deviations are those of the others, so that easy prompts do not go astray."""
     data = plant(400)
