@@ -2,8 +2,8 @@
 
 `python -m evals zero --newcomers` leaves models of each recording out in turn and routes on the test side. Gains are
 points over the mixture in hindsight, which knows the newcomer's true mean too. A label is one fit prompt answered by
-the newcomer. The controls: the pool without the newcomer, and the newcomer at the pool's shrunken mean with the same
-expected cost. All arms have the whole pool's dial and may mix with the model that is truly cheapest.
+the newcomer. The controls, without labels: the pool without the newcomer, and the newcomer at the pool's shrunken mean
+with the same expected cost. All arms have the whole pool's dial and may mix with the model that is truly cheapest.
 """
 
 import json
@@ -113,7 +113,7 @@ def measure(arena: Arena, *, labels: Sequence[int] = LABELS) -> list[Trial]:
         by_name = serve_unlabelled(fit, _forget(elsewhere, column, "name"))
         for kind in KINDS if is_public else KINDS[1:]:
             known = by_name if kind != "benchmarks" else serve_unlabelled(fit, _forget(elsewhere, column, kind))
-            for n_labels in labels:
+            for n_labels in labels if kind != "mean" else labels[:1]:
                 blank = hide_outcomes(fit, column, n_labels)
                 predictor = _fit_at_mean(blank, known) if kind == "mean" else fit_omni(blank, known)
                 trials.append(replace(start, kind=kind, n_labels=n_labels, **_verdict(arena, predictor, column)))
