@@ -245,7 +245,8 @@ def open_store(path: Path | str, *, migrations: Sequence[Migration] = MIGRATIONS
         connection = duckdb.connect(name)
     except duckdb.Error as error:
         raise StoreError(_explain_refusal(name, str(error))) from error
-    if name != ":memory:" and connection.execute(_PLACE).fetchone() == (None,):
+    # all rows: one left unread would keep a transaction open, and the log would grow for ever
+    if name != ":memory:" and connection.execute(_PLACE).fetchall() == [(None,)]:
         connection.close()
         raise StoreError(f"The file {name!r} holds a table, not a store; nothing would be kept. Name another file.")
     store = Store(connection, name)

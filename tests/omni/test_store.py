@@ -187,6 +187,12 @@ def test_spending_counts_the_expected_cost_where_the_actual_is_unknown(router):
         assert store.spent_usd(start) == pytest.approx(0.5 + chosen.cost_usd)
 
 
+def test_a_new_file_can_be_tidied(tmp_path):
+    """DuckDB moves its log into the file only while no transaction was left open."""
+    with open_store(tmp_path / "a.duckdb") as store:
+        store.read("CHECKPOINT")
+
+
 def test_a_thread_that_ends_leaves_nothing_behind():
     """The page reads from threads that come and go."""
     count = "FROM duckdb_connection_count()"
