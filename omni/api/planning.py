@@ -22,6 +22,8 @@ from omni.types import Conversation, Decision, Preferences
 
 MAX_CHARS_INLINE = 20_000
 """Up to here a decision takes a few milliseconds."""
+CHARS_PER_MESSAGE = 100
+"""A message without a word takes as long to read as so many characters."""
 CHARS_PER_TOKEN = 4
 
 
@@ -131,7 +133,7 @@ def _conditions(parts: Parts, conversation: Conversation, preferences: Preferenc
 async def _route(
     parts: Parts, conversation: Conversation, preferences: Preferences, conditions: Conditions
 ) -> Decision:
-    if sum(len(message.text) for message in conversation.messages) <= MAX_CHARS_INLINE:
+    if sum(len(message.text) + CHARS_PER_MESSAGE for message in conversation.messages) <= MAX_CHARS_INLINE:
         # A thread would compete with this one for the interpreter, and every stream would wait for it.
         return await parts.batches.route(conversation, preferences, conditions)
     return await asyncio.to_thread(parts.services.router.route, conversation, preferences, conditions=conditions)
