@@ -128,7 +128,7 @@ def run_report(args: argparse.Namespace) -> int:
     from evals.store import load_run, load_runs
     from omni.store import open_store
 
-    if not args.db.is_file():
+    if not os.path.isfile(args.db):  # unlike Path.is_file, it takes names and folders that may not be looked up
         raise StoreError(f"there is no store {str(args.db)!r}; make one with: python -m evals replay NAME --db FILE.")
     with open_store(args.db) as store:
         runs = load_runs(store)
@@ -150,9 +150,9 @@ def _check_folders(args: argparse.Namespace) -> None:
     """An output that cannot be written is said before the work, not after it."""
     named = [args.decisions, None if args.json in (None, "-") else Path(args.json)]
     for path in named:
-        if path is not None and not path.resolve().parent.is_dir():
+        if path is not None and not os.path.isdir(path.resolve().parent):
             raise InputError(f"the folder of {str(path)!r} does not exist; make it, or name another file.")
-        if path is not None and path.is_dir():
+        if path is not None and os.path.isdir(path):
             raise InputError(f"{str(path)!r} is a folder; name a file.")
 
 

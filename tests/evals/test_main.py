@@ -144,3 +144,12 @@ def test_an_interrupt_ends_in_one_plain_line(folder, capsys, monkeypatch):
     monkeypatch.setattr("evals.replay.replay", interrupt)
     assert main(["replay", folder, "--policies", "knn"]) == 130
     assert "stopped" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [["--json"], ["--decisions"], ["--db"]])
+def test_a_name_no_file_can_have_is_said_in_one_line(folder, options, capsys):
+    """The system's own refusal would come as a stack of calls."""
+    name = "x" * 300 + (".parquet" if options == ["--decisions"] else "")
+    assert main(["replay", folder, "--policies", "best_single", *options, name]) == 2
+    assert main(["report", "--db", name]) == 2
+    assert all(line.startswith("evals: ") for line in capsys.readouterr().err.splitlines() if "%" not in line)
