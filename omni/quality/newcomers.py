@@ -13,8 +13,10 @@ from omni.quality.gaps import fill_low_rank
 from omni.quality.kriging import condition
 from omni.quality.means import Means
 
-FEW = 0.5
-"""Share of the most scored model's prompts below which a model is a newcomer."""
+FEW = 0.2
+"""Share of the most scored model's prompts below which a model is a newcomer. On fit sides, newcomers served this way
+gain 0.13 points more than with a form of their own where they answered 5 to 8 % of the prompts, as much at 10 to 16 %,
+and 0.12 less at 20 to 47 %."""
 RISK = 0.5
 """Standard errors of a newcomer's mean that it must promise more; chosen on fit sides, models left out in turn."""
 

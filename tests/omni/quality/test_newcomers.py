@@ -10,12 +10,12 @@ def scores_of(chance: list[float], n_prompts: int = 400) -> np.ndarray:
     return (np.random.default_rng(0).random((n_prompts, len(chance))) < np.array(chance)).astype(float)
 
 
-def test_a_model_with_less_than_half_of_the_scores_is_a_newcomer() -> None:
+def test_a_model_with_less_than_a_fifth_of_the_scores_is_a_newcomer() -> None:
     """Gaps that all models have alike make none."""
     scores = scores_of([0.5, 0.5, 0.5, 0.5])
     scores[:, 0] = np.nan
-    scores[190:, 1] = np.nan
-    scores[:190, 2] = np.nan
+    scores[70:, 1] = np.nan
+    scores[:70, 2] = np.nan
     assert find_newcomers(scores).tolist() == [True, True, False, False]
     assert not find_newcomers(np.where(np.random.default_rng(1).random(scores.shape) < 0.5, np.nan, 1.0)).any()
 
