@@ -84,7 +84,7 @@ def measure(arena: Arena, *, labels: Sequence[int] = LABELS) -> list[Trial]:
     """All trials of one recording.
 
     Raises:
-        RecordingError: fewer than two models, or no costs, and so no mixture to gain over.
+        RecordingError: fewer than two models, or no costs that differ, and so no mixture to gain over.
     """
     fit, name = arena.fit, arena.recording.name
     if len(fit.models) < 2 or fit.costs_usd is None:
@@ -92,6 +92,8 @@ def measure(arena: Arena, *, labels: Sequence[int] = LABELS) -> list[Trial]:
     elsewhere = look_elsewhere(fit)
     public = {model.key for block in elsewhere.knowledge.abilities if block.is_benchmark for model in block.models}
     full = _route(arena, fit_omni(fit))
+    if np.isnan(full.gain):
+        raise RecordingError(f"recording {name}: its costs leave no equal-cost gain to keep; leave it out.")
     trials = []
     for column in choose_newcomers(fit):
         others = np.delete(np.arange(len(fit.models)), column)
@@ -291,7 +293,7 @@ _HEAD = (
     "recordings, each counting as one. worst: lowest mean of a recording / of one newcomer. picked: share of choices",
     "that fall on the newcomer / with all its outcomes. level: error of its mean / as stated, points, and how often",
     "the 50 % and 90 % intervals hold it.",
-    f"{'newcomer':30} {'n':>4} {'gain':>15} {'full':>6} {'kept':>12} {'worst':>15} {'picked':>11} {'level':>11} "
+    f"{'newcomer':30} {'n':>4} {'gain':>15} {'full':>6} {'kept, %':>12} {'worst':>15} {'picked':>11} {'level':>11} "
     f"{'in 50 %':>8} {'in 90 %':>8}",
 )
 
@@ -300,13 +302,20 @@ def _line(label: str, trials: Sequence[Trial]) -> str:
     kept = summarise(trials)
     picked = np.mean([[trial.picked, trial.full_picked] for trial in trials], axis=0)
     level = np.array([(t.level_error, t.level_se) for t in trials if t.level_error is not None and t.level_se])
+    gain, share = _with_half(kept.gain, kept.gain_half, "+.2f"), _with_half(kept.share, kept.share_half, ".0f")
     text = (
-        f"{label:30} {len(trials):>4} {100 * kept.gain:>+7.2f} ± {100 * kept.gain_half:<5.2f} {100 * kept.full:>+6.2f} "
-        f"{kept.share:>6.0%} ± {kept.share_half:<4.0%} {100 * kept.worst_recording:>+6.2f} / "
-        f"{100 * kept.worst_trial:<+6.2f} {picked[0]:>4.0%} / {picked[1]:<4.0%}"
+        f"{label:30} {len(trials):>4} {gain:>15} {100 * kept.full:>+6.2f} {share:>12} "
+        f"{100 * kept.worst_recording:>+6.2f} / {100 * kept.worst_trial:<+6.2f} {picked[0]:>4.0%} / {picked[1]:<4.0%}"
     )
     if not len(level):
         return text
     error, stated = 100 * np.sqrt((level**2).mean(axis=0))
     off = np.abs(level[:, 0]) / level[:, 1]
     return f"{text} {error:>4.1f} / {stated:<4.1f} {(off < Z_50).mean():>8.0%} {(off < Z_90).mean():>8.0%}"
+
+
+def _with_half(middle: float, half: float, form: str) -> str:
+    """In hundredths, with half the interval's width where there is one."""
+    if np.isnan(middle):
+        return "-"
+    return f"{100 * middle:{form}}" + ("" if np.isnan(half) else f" ± {100 * half:{form.lstrip('+')}}")

@@ -87,6 +87,14 @@ def test_no_share_of_no_gain_is_stated():
     assert np.isnan(summarise([_trial("a", 0.01, full=0.0)]).share)
 
 
+def test_one_recording_alone_has_no_interval():
+    """What is not known is left out, or a dash."""
+    text = "\n".join(to_lines([_trial("a", 0.01, kind="name")]))
+    assert "nan" not in text
+    assert "+1.00 " in text
+    assert " - " in "\n".join(to_lines([_trial("a", 0.01, full=0.0, kind="name")]))
+
+
 def test_mixed_recordings_stand_apart():
     """A table for each kind, with controls beside the newcomer."""
     trials = [_trial(name, 0.02, kind=kind) for name in ("a", "mixed-b") for kind in (None, "mean", "name")]
