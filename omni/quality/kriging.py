@@ -19,6 +19,11 @@ LEVEL_VAR = 9.0
 """Variance of a source's level, logits²: about nothing is known of it."""
 
 
+def logistic(logits: np.ndarray) -> np.ndarray:
+    """The chances, 0..1, that logits stand for."""
+    return np.asarray(1.0 / (1.0 + np.exp(-logits)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Belief:
     """Standard deviations of the effects, logits, chosen by predictive likelihood on recordings left out."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from omni.quality.kriging import logistic
 from omni.quality.outcomes import MIN_VAR, PROMPT_SD
 
 EASE_STRENGTH = 1.0
@@ -45,11 +46,11 @@ def learn_nearby(directions: np.ndarray, logits: np.ndarray, scores: np.ndarray)
     directions, logits, scores = directions[is_known], logits[is_known], scores[is_known]
     seen = np.isfinite(scores)
     got = np.where(seen, scores, 0.0)
-    chance = _logistic(logits)
+    chance = logistic(logits)
     weight = np.where(seen, np.maximum(chance * (1.0 - chance), MIN_VAR), 0.0)
     luck = np.where(seen, got - chance, 0.0).sum(axis=1) / (weight.sum(axis=1) + PROMPT_SD**-2)
     ease = _slopes(directions, luck - luck.mean(), EASE_STRENGTH)
-    left = np.where(seen, got - _logistic(logits + (directions @ ease)[:, None]), 0.0)
+    left = np.where(seen, got - logistic(logits + (directions @ ease)[:, None]), 0.0)
     level = left.sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
     apart = np.where(seen, left - level, 0.0)
     return Nearby(ease, _slopes(directions, apart, SUITS_STRENGTH))
@@ -58,7 +59,3 @@ def learn_nearby(directions: np.ndarray, logits: np.ndarray, scores: np.ndarray)
 def _slopes(directions: np.ndarray, values: np.ndarray, strength: float) -> np.ndarray:
     gram = directions.T @ directions
     return np.asarray(np.linalg.solve(gram + strength * np.eye(len(gram)), directions.T @ values))
-
-
-def _logistic(logits: np.ndarray) -> np.ndarray:
-    return np.asarray(1.0 / (1.0 + np.exp(-logits)))

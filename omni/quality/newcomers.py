@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from omni.quality.gaps import fill_low_rank
-from omni.quality.kriging import condition
+from omni.quality.kriging import condition, logistic
 from omni.quality.means import Means
 
 FEW = 0.2
@@ -70,9 +70,5 @@ def expect_newcomers(levels: Levels, scores: np.ndarray) -> Means:
     variance = 1.0 / (np.maximum(n_seen, 1) * mean * (1.0 - mean))
     level, covariance = condition(levels.value, levels.covariance, seen, variance)
     error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    half = (_chance(level + error) - _chance(level - error)) / 2.0
-    return Means(np.where(is_new, _chance(level), np.nan), np.where(is_new, half, np.nan))
-
-
-def _chance(logits: np.ndarray) -> np.ndarray:
-    return np.asarray(1.0 / (1.0 + np.exp(-logits)))
+    half = (logistic(level + error) - logistic(level - error)) / 2.0
+    return Means(np.where(is_new, logistic(level), np.nan), np.where(is_new, half, np.nan))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from omni.quality.kriging import LEVEL_VAR, N_SKILLS
+from omni.quality.kriging import LEVEL_VAR, N_SKILLS, logistic
 
 PROMPT_SD = 1.2
 """Of a prompt's difficulty around what is expected of it, logits."""
@@ -74,7 +74,7 @@ def _fit(prior: np.ndarray, expected: np.ndarray, shares: np.ndarray, scores: np
     shift = np.zeros((m, N_SKILLS))
     for _ in range(N_STEPS):
         moved = shares @ shift.T
-        chance = 1.0 / (1.0 + np.exp(-(expected + moved)))
+        chance = logistic(expected + moved)
         weight = np.maximum(chance * (1.0 - chance), MIN_VAR)
         target = np.where(seen, (np.where(seen, scores, 0.0) - chance) / weight, 0.0) + moved
         weight = np.where(seen, weight, 0.0)

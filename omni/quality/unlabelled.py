@@ -11,7 +11,7 @@ import numpy as np
 
 from omni.quality.abilities import TASKS, AbilityTable
 from omni.quality.boards import board_observations
-from omni.quality.kriging import ABILITY, LENGTH, N_SKILLS, Belief, Expected, Observed, condition, krige
+from omni.quality.kriging import ABILITY, LENGTH, N_SKILLS, Belief, Expected, Observed, condition, krige, logistic
 from omni.quality.lineage import ModelFacts, describe_models
 from omni.quality.nearby import Nearby, learn_nearby, to_directions
 from omni.quality.outcomes import learn
@@ -114,7 +114,7 @@ class UnlabelledPool:
         if self.nearby is not None:
             easier, suits = self.nearby.at(to_directions(apart))
             logit = logit + easier
-        likeliest = 1.0 / (1.0 + np.exp(-logit))
+        likeliest = logistic(logit)
         # The mean of a logistic over a normal error of its argument, to about 0.02 (MacKay 1992).
         flatter = 1.0 / np.sqrt(1.0 + np.pi / 8.0 * np.diag(self.level_covariance))
         error = self.level_se * likeliest * (1.0 - likeliest)
@@ -122,7 +122,7 @@ class UnlabelledPool:
         known = np.where(np.isfinite(input_tokens), input_tokens, USUAL_TOKENS)
         cost = known[:, None] * self.price_in_usd_per_mtok + tokens * self.price_out_usd_per_mtok
         return Forecast(
-            quality=np.clip(1.0 / (1.0 + np.exp(-flatter * logit)) + suits, 0.0, 1.0),
+            quality=np.clip(logistic(flatter * logit) + suits, 0.0, 1.0),
             quality_se=error,
             worth=likeliest + suits - RISK * error,
             cost_usd=cost * np.exp(self.log_cost) / 1e6,
