@@ -11,10 +11,10 @@ import numpy as np
 
 from evals.arena import build_arena
 from evals.policies.base import FitData
+from evals.policies.routers import describe_pool
 from omni.catalog import Catalog, load_catalog
 from omni.quality.abilities import AbilityTable, build_abilities
 from omni.quality.boards import board_observations
-from omni.quality.lineage import describe_models
 from omni.quality.transfer import Transfer, shipped_transfer
 from omni.quality.unlabelled import UnlabelledPool, benchmark_observations, build_unlabelled, gather
 from omni.recording import load_recording
@@ -123,9 +123,7 @@ def _pool(
     fit: FitData, others: Transfer, catalog: Catalog, table: AbilityTable, *, stripped: bool = False
 ) -> UnlabelledPool:
     """The pool by the other recordings; stripped, neither they nor benchmarks nor boards say a word of its models."""
-    ids = [name if isinstance(name, str) else None for name in fit.facts["model_id"]]
-    sizes = [None if np.isnan(size) else float(size) for size in fit.facts["params_total_b"].to_numpy(float)]
-    models = describe_models(fit.models, ids, sizes, {card.model_id: card for card in catalog.models})
+    models = describe_pool(fit, catalog)
     knowledge = gather(others, catalog.models, table)
     if stripped:
         knowledge = knowledge.without({model.key for model in models})

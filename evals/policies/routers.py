@@ -107,12 +107,15 @@ def look_elsewhere(fit: FitData) -> Elsewhere:
     """Catalog, boards and recordings, less the recordings that share prompts with this one."""
     facts = _shipped_facts() if fit.catalog is None else _facts_of(fit.catalog)
     transfer = shipped_transfer().without(fit.prompts.features)
+    knowledge = gather(transfer, facts.catalog.models, facts.table)
+    return Elsewhere(transfer, knowledge, describe_pool(fit, facts.catalog))
+
+
+def describe_pool(fit: FitData, catalog: Catalog) -> list[ModelFacts]:
+    """The recording's models by the ids, names and sizes that it states, and by the catalog."""
     ids = [name if isinstance(name, str) else None for name in fit.facts["model_id"]]
     sizes = [None if np.isnan(size) else float(size) for size in fit.facts["params_total_b"].to_numpy(float)]
-    cards = {card.model_id: card for card in facts.catalog.models}
-    return Elsewhere(
-        transfer, gather(transfer, facts.catalog.models, facts.table), describe_models(fit.models, ids, sizes, cards)
-    )
+    return describe_models(fit.models, ids, sizes, {card.model_id: card for card in catalog.models})
 
 
 def serve_unlabelled(fit: FitData, elsewhere: Elsewhere) -> UnlabelledPool:
