@@ -13,6 +13,7 @@ import pytest
 
 from evals.ui import build_benchmark_tab, text
 from omni.store import open_store
+from tests.upstream import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -44,18 +45,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             demo = aside.submit(lambda: asyncio.run(build())).result()
         demo.queue(default_concurrency_limit=8)
         _, address, _ = demo.launch(
-            server_name="127.0.0.1", server_port=_free_port(), prevent_thread_lock=True, quiet=True, run_history=False
+            server_name="127.0.0.1", server_port=free_port(), prevent_thread_lock=True, quiet=True, run_history=False
         )
         yield address
         demo.close()
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _open(page: "Page", address: str) -> None:

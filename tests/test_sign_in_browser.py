@@ -1,7 +1,6 @@
 """Signing in, in a Space: gradio's own sign-in, a real browser, and a scripted account server for the Hub's."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ import pytest
 
 from tests.accounts import run_accounts
 from tests.conftest import SERVED
-from tests.upstream import Upstream
+from tests.upstream import Upstream, free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -29,9 +28,7 @@ STARTED_WITHIN_S = 90.0
 @contextmanager
 def run_space(folder: Path, router_url: str, accounts_url: str) -> Iterator[str]:
     """The app in a process of its own, as a Space starts it; gives its address. It logs to log.txt."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "SYSTEM": "spaces", "SPACE_ID": "omni/omni", "OMNI_HOST": "127.0.0.1", "OMNI_PORT": str(port),
         "OAUTH_CLIENT_ID": "omni", "OAUTH_CLIENT_SECRET": "secret", "OPENID_PROVIDER_URL": accounts_url,

@@ -287,6 +287,13 @@ def _event(
     return f"data: {json.dumps(body)}\n\n".encode()
 
 
+def free_port() -> int:
+    """A port of this machine that nobody has at present."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def run_upstream(models: Sequence[str] = ()) -> Iterator[Upstream]:
     """The server in a thread of its own, on a free port."""

@@ -15,7 +15,6 @@ import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from tests.upstream import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODELS = ("Qwen/Qwen3-8B", "zai-org/GLM-4.6", "google/gemma-3-27b-it", "openai/gpt-oss-20b")
@@ -267,12 +268,6 @@ def run_process(*command: str, **environment: str) -> Iterator[subprocess.Popen[
             yield process
         finally:
             process.send_signal(signal.SIGINT)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def cpu_s(pid: int) -> float:

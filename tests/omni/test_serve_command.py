@@ -14,15 +14,14 @@ from omni.__main__ import main
 from omni.commands.serve import open_listener
 from omni.config import Settings
 from omni.errors import InputError
+from tests.upstream import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def test_serves_until_it_is_stopped(tmp_path):
     """Says where it listens, answers there, and ends cleanly at an interrupt."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {**os.environ, "OMNI_DB": str(tmp_path / "figures.duckdb")}
     command = [sys.executable, "-m", "omni", "serve", "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -49,9 +48,7 @@ def test_a_busy_port_is_said(capsys):
 
 def test_two_that_start_at_once_do_not_share_a_port():
     """The second one hears of it while the first is still loading."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with open_listener("127.0.0.1", port), pytest.raises(InputError, match="already in use"):
         open_listener("127.0.0.1", port)
 
