@@ -14,7 +14,9 @@ import yaml
 from omni.errors import RecordingError
 from omni.recording import Recording, find_recording, load_recording, recordings_folder, shipped_names
 from omni.recording.mix import keys_of, mix
+from omni.recording.profiles import profile_columns, profile_metadata
 from omni.recording.tables import FIGURES, INT8_SCALE, read_card, read_models
+from omni.types import PromptProfile
 
 _WHOLE = ("input_tokens", "output_tokens")
 
@@ -135,6 +137,8 @@ def write_recording(recording: Recording, folder: Path, *, with_text: bool = Tru
         n_embedding=n_embedding,
         fingerprint=recording.feature_fingerprint,
         as_int8=False,
+        profiles=recording.profiles,
+        profile_version=recording.profile_version,
     )
     return folder
 
@@ -188,18 +192,25 @@ def write_features(
     n_embedding: int,
     fingerprint: str,
     as_int8: bool = True,
+    profiles: Sequence[PromptProfile] = (),
+    profile_version: str = "",
 ) -> None:
-    """Writes features.parquet: the embedding as int8 (times 127) or float32, the signals as float32.
+    """Writes features.parquet: the embedding as int8 (times 127) or float32, the signals as float32, the profiles.
 
     Args:
         features: (n_prompts, n_embedding + n_signals).
+        profiles: what reading found in each prompt; left out without a `profile_version`.
     """
     embedding = features[:, :n_embedding].astype(np.float32)
     block = np.clip(np.rint(embedding * INT8_SCALE), -127, 127).astype(np.int8) if as_int8 else embedding
     columns = {"prompt_id": pa.array(list(prompt_ids), pa.string()), "embedding": _lists(block)}
     if features.shape[1] > n_embedding:
         columns["signals"] = _lists(features[:, n_embedding:].astype(np.float32))
-    _write(folder / "features.parquet", pa.table(columns).replace_schema_metadata({"fingerprint": fingerprint}))
+    metadata = {b"fingerprint": fingerprint.encode()}
+    if profile_version:
+        columns |= profile_columns(profiles)
+        metadata |= profile_metadata(profile_version)
+    _write(folder / "features.parquet", pa.table(columns).replace_schema_metadata(metadata))
 
 
 def _lists(block: np.ndarray) -> pa.Array:

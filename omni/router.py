@@ -14,7 +14,7 @@ from omni.errors import InputError, NoModelAvailable
 from omni.learning.places import hold_places
 from omni.memory import remember_last
 from omni.policy import PRESETS, availability, candidate_facts, exclude, utilities
-from omni.quality.abilities import TASKS, AbilityTable
+from omni.quality.abilities import AbilityTable
 from omni.quality.ability_file import shipped_abilities
 from omni.quality.live import Estimate, LiveQuality, gain_se
 from omni.reading import Reader, load_reader
@@ -26,16 +26,13 @@ from omni.types import (
     Exclusion,
     Preferences,
     PromptProfile,
-    Safety,
     ScoreTable,
-    Structure,
     Task,
     Weights,
 )
 
 MAX_PROMPT_CHARS = 4_000_000
 """About a million tokens: more than any window in the catalog."""
-TYPICAL_INPUT_TOKENS = 200
 _NO_WISHES = Preferences()
 BATCH = 256
 """Prompts worked out side by side; more would only take more memory."""
@@ -236,7 +233,7 @@ class Router:
 
     def _rank_on_typical_prompt(self, weights: Weights) -> tuple[int, ...]:
         """All models, best first on an average prompt: the one fixed model a person with these weights would take."""
-        estimate = self.quality.estimate([typical_profile()])
+        estimate = self.quality.estimate([PromptProfile.typical()])
         no_doubt = np.zeros_like(estimate.quality)
         parts = utilities(estimate.quality, no_doubt, estimate.cost_usd, estimate.latency_s, weights, np.inf)
         return tuple(np.argsort(-np.sum(list(parts.values()), axis=0)[0], kind="stable").tolist())
@@ -251,26 +248,6 @@ def load_router(policy_path: Path | None = None) -> Router:
     own = [] if policy_path is None else [policy_path]
     catalog, rules = load_catalog(), load_rules(DATA_DIR / "policy.yml", *own)
     return Router(catalog, load_reader(), rules, abilities=shipped_abilities(catalog.version))
-
-
-def typical_profile() -> PromptProfile:
-    """A prompt of middle difficulty that asks for every text task in equal parts."""
-    text_tasks = [task for task in TASKS if task is not Task.VISION]
-    return PromptProfile(
-        language="en",
-        script="Latn",
-        tasks={task: 1 / len(text_tasks) for task in text_tasks},
-        difficulty=0.5,
-        input_tokens=TYPICAL_INPUT_TOKENS,
-        n_images=0,
-        n_turns=1,
-        needs_tools=False,
-        needs_json=False,
-        structure=Structure(),
-        privacy=(),
-        safety=Safety.GENERAL,
-        features=np.zeros(0, dtype=np.float32),
-    )
 
 
 def _without_policy(names: tuple[str, ...], figures: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:

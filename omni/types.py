@@ -150,6 +150,26 @@ class PromptProfile:
     features: np.ndarray = field(compare=False, repr=False)
     """(n_features,) float32: embedding then signals, see omni/reading/features.py."""
 
+    @classmethod
+    def typical(cls, *, input_tokens: int = 200, features: np.ndarray | None = None) -> "PromptProfile":
+        """An English prompt of middle difficulty that asks for every text task in equal parts."""
+        share = 1 / (len(Task) - 1)
+        return cls(
+            language="en",
+            script="Latn",
+            tasks={task: 0.0 if task is Task.VISION else share for task in Task},
+            difficulty=0.5,
+            input_tokens=input_tokens,
+            n_images=0,
+            n_turns=1,
+            needs_tools=False,
+            needs_json=False,
+            structure=Structure(),
+            privacy=(),
+            safety=Safety.GENERAL,
+            features=np.zeros(0, dtype=np.float32) if features is None else features,
+        )
+
     @property
     def main_task(self) -> Task:
         return max(zip(self.tasks.values(), self.tasks, strict=True))[1]

@@ -1,6 +1,7 @@
 """Tiny recording folders for tests: a valid one from one argument, and a feature maker without an encoder."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,23 +9,28 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from omni.types import Conversation, PromptProfile
+
 CARD = "name: tiny\ntitle: Tiny\nsource: https://example.org\nlicence: MIT\nlanguages: [en]\nscore_meaning: right\n"
 
 
-class FakeFeatureMaker:
+class FakeReader:
     """Four numbers per text, by its characters; counts how often it was asked."""
 
-    fingerprint = "fake-4"
-    n_embedding = 3
-    signal_names = ("n_chars",)
+    fingerprint = "fake-4-read"
+    feature_fingerprint = "fake-4"
 
     def __init__(self) -> None:
         self.n_texts = 0
 
-    def features(self, texts: Sequence[str]) -> np.ndarray:
-        self.n_texts += len(texts)
-        rows = [[text.count("a"), text.count("e"), text.count(" "), len(text)] for text in texts]
-        return np.array(rows, dtype=np.float32)
+    def read_batch(self, conversations: Sequence[Conversation]) -> list[PromptProfile]:
+        self.n_texts += len(conversations)
+        return [self._read(conversation.last_user_text) for conversation in conversations]
+
+    @staticmethod
+    def _read(text: str) -> PromptProfile:
+        row = np.array([text.count("a"), text.count("e"), text.count(" "), len(text)], dtype=np.float32)
+        return replace(PromptProfile.typical(input_tokens=len(text) // 4, features=row), language="de")
 
 
 def tiny_models(names: Sequence[str] = ("small", "large")) -> pd.DataFrame:

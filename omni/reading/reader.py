@@ -51,6 +51,11 @@ class Reader:
         return f"{self.features.fingerprint}-{self.heads.fingerprint}"
 
     @property
+    def feature_fingerprint(self) -> str:
+        """Of the feature rows alone: rows with the same one may be compared."""
+        return self.features.fingerprint
+
+    @property
     def trained_on(self) -> str:
         """Labels and recordings that the heads were fitted on, in words."""
         return self.heads.trained_on

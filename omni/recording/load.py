@@ -5,9 +5,10 @@ recording.yml alone that names the `parts` it joins. `load_recording` checks eve
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -26,20 +27,29 @@ from omni.recording.tables import (
     read_prompts,
 )
 from omni.recording.values import Recording
+from omni.types import Conversation, PromptProfile
 
-if TYPE_CHECKING:
-    from omni.reading import FeatureMaker
+_READ_BATCH = 512
+NO_PROFILES = "Prompts were not read and have no text: to the public router they are all alike."
+OTHER_READER = "Prompts were read by another version of this project."
 
-_FEATURE_BATCH = 512
+
+class PromptReader(Protocol):
+    """The part of `omni.reading.Reader` that a recording needs."""
+
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def feature_fingerprint(self) -> str: ...
+    def read_batch(self, conversations: Sequence[Conversation]) -> list[PromptProfile]: ...
 
 
-def load_recording(path_or_name: str | Path, features: "FeatureMaker | None" = None) -> Recording:
+def load_recording(path_or_name: str | Path, reader: PromptReader | None = None) -> Recording:
     """The checked recording of a folder, or a shipped one by its name.
 
     Args:
         path_or_name: a name under data/recordings (`mmlupro`) or the path of any folder in the format.
-        features: makes the features when they are not stored, or were stored by another maker and the text is there;
-            None = the shipped one, loaded only when needed.
+        reader: reads the prompts where their text is there; None = the shipped one, loaded only when needed.
 
     Raises:
         RecordingError: nothing there by that name, or a file breaks the format; the text says file, column and row.
@@ -47,14 +57,14 @@ def load_recording(path_or_name: str | Path, features: "FeatureMaker | None" = N
     folder = find_recording(path_or_name)
     card = read_card(folder)
     if card.parts:
-        return _load_mixed(folder, card, features)
+        return _load_mixed(folder, card, reader)
     models = read_models(folder)
     prompts = read_prompts(folder)
     prompt_ids = prompts.rows["prompt_id"].tolist()
     outcomes = read_outcomes(folder, prompt_ids, list(models.index))
     scored = ~np.isnan(outcomes.figures["score"]).all(axis=0)
     figures = {name: matrix[:, scored] for name, matrix in outcomes.figures.items()}
-    values, fingerprint = _features_of(folder, prompts, features)
+    read = _read_prompts(folder, prompts, reader)
     costs = fill_costs(figures, models[scored], _estimate_input(prompts, figures["input_tokens"]))
     unscored = list(models.index[~scored])
     dropped = f"Left out, because they have no score: {', '.join(unscored)}." if unscored else ""
@@ -74,11 +84,13 @@ def load_recording(path_or_name: str | Path, features: "FeatureMaker | None" = N
         latencies_s=latencies,
         input_tokens=costs.input_tokens,
         output_tokens=costs.output_tokens,
-        features=values,
-        feature_fingerprint=fingerprint,
+        features=read.features,
+        feature_fingerprint=read.feature_fingerprint,
+        profiles=tuple(read.profiles),
+        profile_version=read.version,
         cost_basis=(card.cost_basis or costs.basis) if costs.basis else None,
         latency_basis=None if np.isnan(latencies).all() else "recorded",
-        cautions=tuple(filter(None, (prompts.warning, costs.note, dropped))),
+        cautions=tuple(filter(None, (prompts.warning, costs.note, dropped, read.caution))),
     )
 
 
@@ -110,7 +122,7 @@ def find_recording(path_or_name: str | Path) -> Path:
     )
 
 
-def _load_mixed(folder: Path, card: RecordingCard, features: "FeatureMaker | None") -> Recording:
+def _load_mixed(folder: Path, card: RecordingCard, reader: PromptReader | None) -> Recording:
     """Joins the parts that a mixed recording names; they stand beside it or among the shipped ones."""
 
     parts = []
@@ -121,7 +133,7 @@ def _load_mixed(folder: Path, card: RecordingCard, features: "FeatureMaker | Non
             raise RecordingError(
                 f"{folder / 'recording.yml'}: parts: {part!r} is itself mixed; name its parts instead."
             )
-        parts.append(load_recording(place, features))
+        parts.append(load_recording(place, reader))
     mixed = mix(parts, models=card.models or None, name=card.name or folder.resolve().name)
     return replace(
         mixed,
@@ -133,27 +145,46 @@ def _load_mixed(folder: Path, card: RecordingCard, features: "FeatureMaker | Non
     )
 
 
-def _features_of(folder: Path, prompts: PromptTable, maker: "FeatureMaker | None") -> tuple[np.ndarray, str]:
-    """Features (n_prompts, n_features) float32 and the fingerprint of their maker."""
+class _Read(NamedTuple):
+    features: np.ndarray
+    """(n_prompts, n_features) float32."""
+    feature_fingerprint: str
+    profiles: list[PromptProfile]
+    """Empty = the prompts could not be read."""
+    version: str
+    caution: str
+
+
+def _read_prompts(folder: Path, prompts: PromptTable, reader: PromptReader | None) -> _Read:
+    """Features and profiles: of the text where it is there, else as stored."""
+    if prompts.has_text:
+        reader = reader or _shipped_reader()
+        texts = prompts.rows["prompt"].tolist()
+        conversations = [Conversation.from_prompt(text) for text in texts]
+        profiles = [
+            profile
+            for start in range(0, len(texts), _READ_BATCH)
+            for profile in reader.read_batch(conversations[start : start + _READ_BATCH])
+        ]
+        rows = np.array([profile.features for profile in profiles], dtype=np.float32)
+        return _Read(rows, reader.feature_fingerprint, profiles, reader.fingerprint, "")
     stored = read_features(folder, prompts.rows["prompt_id"].tolist())
-    if stored is not None and not prompts.has_text:
-        return stored.values, stored.fingerprint
-    if not prompts.has_text:
+    if stored is None:
         row = int(np.flatnonzero(prompts.rows["prompt"].isna())[0])
         raise RecordingError(
             f"{folder / 'prompts.parquet'}: column prompt, row {row + 1}: no text, and there is no features.parquet; "
             "write the text of every prompt, or the features of every prompt."
         )
-    if maker is None:
-        from omni.reading import load_feature_maker
+    caution = NO_PROFILES if stored.profiles is None else ""
+    if stored.profiles is not None and stored.profile_version != (reader or _shipped_reader()).fingerprint:
+        caution = OTHER_READER
+    return _Read(stored.values, stored.fingerprint, stored.profiles or [], stored.profile_version, caution)
 
-        maker = load_feature_maker(DATA_DIR)
-    if stored is not None and stored.fingerprint == maker.fingerprint:
-        return stored.values, stored.fingerprint
-    texts = prompts.rows["prompt"].tolist()
-    starts = range(0, len(texts), _FEATURE_BATCH)
-    blocks = [maker.features(texts[start : start + _FEATURE_BATCH]) for start in starts]
-    return np.concatenate(blocks).astype(np.float32, copy=False), maker.fingerprint
+
+def _shipped_reader() -> PromptReader:
+    from omni.reading import shipped_reader  # here: a recording that is only listed needs no reader
+
+    return shipped_reader()
 
 
 def _estimate_input(prompts: PromptTable, known: np.ndarray) -> np.ndarray | None:

@@ -72,6 +72,8 @@ def mix(parts: Sequence[Recording], *, models: Sequence[str] | None = None, name
         prompts=pd.concat([_prefixed(part) for part in slices], ignore_index=True),
         features=np.concatenate([part.features for part in parts]),
         feature_fingerprint=parts[0].feature_fingerprint,
+        profiles=tuple(profile for part in parts for profile in part.profiles),
+        profile_version=_joined_version(parts),
         cost_basis=_joined_basis(parts),
         latency_basis="recorded" if not np.isnan(stacked["latencies_s"]).all() else None,
         cautions=tuple(f"{part.name}: {caution}" for part in parts for caution in part.cautions),
@@ -95,6 +97,11 @@ def _prefixed(part: Recording) -> pd.DataFrame:
         group if group.startswith(SHARED_GROUP) else f"{part.name}/{group}" for group in rows["group_id"]
     ]
     return rows
+
+
+def _joined_version(parts: Sequence[Recording]) -> str:
+    versions = {part.profile_version for part in parts}
+    return versions.pop() if len(versions) == 1 else ""
 
 
 def _joined_basis(parts: Sequence[Recording]) -> CostBasis | None:

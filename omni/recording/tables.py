@@ -15,7 +15,9 @@ import yaml
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from omni.errors import RecordingError
+from omni.recording.profiles import VERSION_KEY, profiles_from
 from omni.recording.split import join_groups, split_rows, text_key
+from omni.types import PromptProfile
 
 FIGURES = ("score", "input_tokens", "output_tokens", "cost_usd", "latency_s")
 INT8_SCALE = 127.0
@@ -256,6 +258,10 @@ class StoredFeatures:
     values: np.ndarray
     """(n_prompts, n_embedding + n_signals) float32."""
     fingerprint: str
+    profiles: list[PromptProfile] | None
+    """None where the file holds none."""
+    profile_version: str
+    """Fingerprint of the reader that made them; empty without."""
 
 
 def read_features(folder: Path, prompt_ids: Sequence[str]) -> StoredFeatures | None:
@@ -290,7 +296,13 @@ def read_features(folder: Path, prompt_ids: Sequence[str]) -> StoredFeatures | N
             "and write them again."
         )
     metadata = table.schema.metadata or {}
-    return StoredFeatures(values=values, fingerprint=metadata.get(b"fingerprint", b"").decode("utf-8", "replace"))
+    profiles = profiles_from(table.take(order), metadata, values)
+    return StoredFeatures(
+        values=values,
+        fingerprint=metadata.get(b"fingerprint", b"").decode("utf-8", "replace"),
+        profiles=profiles,
+        profile_version="" if profiles is None else metadata[VERSION_KEY].decode("utf-8", "replace"),
+    )
 
 
 def _list_block(path: Path, table: pa.Table, column: str) -> np.ndarray:

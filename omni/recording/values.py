@@ -8,6 +8,9 @@ import pandas as pd
 
 from omni.errors import RecordingError
 from omni.recording.costs import CostBasis
+from omni.types import PromptProfile
+
+TYPICAL_INPUT_TOKENS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +45,16 @@ class Recording:
     cost_basis: CostBasis | None
     """None when not one cost is known."""
     latency_basis: Literal["recorded"] | None
+    profiles: tuple[PromptProfile, ...] = field(default=(), repr=False)
+    """What reading found in each prompt, with its feature row; typical profiles when none are given."""
+    profile_version: str = ""
+    """Fingerprint of the reader that made `profiles`; empty for typical ones."""
     cautions: tuple[str, ...] = ()
     """What reading the files brought up and a reader of the figures must know, in sentences."""
+
+    def __post_init__(self) -> None:
+        if not self.profiles:
+            object.__setattr__(self, "profiles", tuple(typical_profiles(self.features, self.input_tokens)))
 
     @property
     def n_prompts(self) -> int:
@@ -92,4 +103,15 @@ class Recording:
             input_tokens=self.input_tokens[cells],
             output_tokens=self.output_tokens[cells],
             features=self.features[keep],
+            profiles=tuple(self.profiles[row] for row in keep),
         )
+
+
+def typical_profiles(features: np.ndarray, input_tokens: np.ndarray) -> list[PromptProfile]:
+    """A typical profile per prompt, as long as the (n_prompts, n_models) recorded input says, for prompts unread."""
+    known = np.isfinite(input_tokens)
+    total = np.where(known, input_tokens, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    lengths = np.where(known.any(axis=1), np.rint(total), TYPICAL_INPUT_TOKENS).astype(int).tolist()
+    return [
+        PromptProfile.typical(input_tokens=length, features=row) for length, row in zip(lengths, features, strict=True)
+    ]

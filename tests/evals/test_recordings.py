@@ -11,7 +11,7 @@ from evals.sources import MIXED, SHIPPED
 from omni.errors import RecordingError
 from omni.recording import load_recording, recordings_folder, shipped_names
 from omni.recording.mix import SHARED_GROUP
-from tests.recording_builders import FakeFeatureMaker, tiny_models, tiny_outcomes, tiny_prompts, write_folder
+from tests.recording_builders import FakeReader, tiny_models, tiny_outcomes, tiny_prompts, write_folder
 
 MAX_SHIPPED_MB = 22
 PERMISSIVE = {"Apache-2.0", "MIT"}
@@ -71,7 +71,7 @@ def test_shipped_recordings_share_one_feature_maker() -> None:
 
 def test_written_recording_reads_back_the_same(tmp_path: Path) -> None:
     """Scores, costs, their basis, sides and features survive."""
-    first = load_recording(write_folder(tmp_path / "a"), FakeFeatureMaker())
+    first = load_recording(write_folder(tmp_path / "a"), FakeReader())
     again = load_recording(write_recording(first, tmp_path / "b", with_text=False))
     assert np.array_equal(first.scores, again.scores, equal_nan=True)
     assert np.allclose(first.costs_usd, again.costs_usd, rtol=1e-12)
@@ -102,7 +102,7 @@ def test_list_names_a_file_that_cannot_be_counted(tmp_path: Path, content: bytes
 def test_list_counts_a_mixed_recording(tmp_path: Path) -> None:
     """Its prompts are those of its parts, its models the shared ones."""
     for part in ("one", "two"):
-        first = load_recording(write_folder(tmp_path / f"src-{part}", card=f"name: {part}\n"), FakeFeatureMaker())
+        first = load_recording(write_folder(tmp_path / f"src-{part}", card=f"name: {part}\n"), FakeReader())
         write_recording(first, tmp_path / "all" / part, with_text=False)
     (tmp_path / "all" / "mix").mkdir()
     (tmp_path / "all" / "mix" / "recording.yml").write_text("parts: [one, two]\n", encoding="utf-8")
@@ -113,8 +113,7 @@ def test_list_counts_a_mixed_recording(tmp_path: Path) -> None:
 def test_mixing_keeps_the_wanted_models_in_order(tmp_path: Path) -> None:
     """Models are named by Hub id; an unknown one is refused with those that are shared."""
     parts = [
-        load_recording(write_folder(tmp_path / name, card=f"name: {name}\n"), FakeFeatureMaker())
-        for name in ("one", "two")
+        load_recording(write_folder(tmp_path / name, card=f"name: {name}\n"), FakeReader()) for name in ("one", "two")
     ]
     mixed = mix_recordings(parts, models=["org/small"])
     assert list(mixed.models.index) == ["org/small"]
@@ -127,12 +126,12 @@ def test_two_rows_of_one_hub_id_are_matched_by_name(tmp_path: Path) -> None:
     """A model recorded with and without thinking is not joined with another recording's single row."""
     models = tiny_models()
     models["model_id"] = "org/same"
-    one = load_recording(write_folder(tmp_path / "one", card="name: one\n", models=models), FakeFeatureMaker())
+    one = load_recording(write_folder(tmp_path / "one", card="name: one\n", models=models), FakeReader())
     two = load_recording(
         write_folder(
             tmp_path / "two", card="name: two\n", models=models, prompts=tiny_prompts(), outcomes=tiny_outcomes()
         ),
-        FakeFeatureMaker(),
+        FakeReader(),
     )
     assert list(mix_recordings([one, two]).models.index) == ["large", "small"]
 

@@ -1,17 +1,21 @@
 """Reading a recording folder: what is filled in, what is refused and with which words."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from evals.recordings import write_recording
 from omni.errors import RecordingError
 from omni.recording import find_recording, load_recording
+from omni.recording.load import NO_PROFILES, OTHER_READER
 from omni.recording.mix import mix
 from omni.recording.split import join_groups, normalise_text, side_of, split_rows, text_key
+from omni.types import PromptProfile
 from tests.recording_builders import (
-    FakeFeatureMaker,
+    FakeReader,
     tiny_models,
     tiny_outcomes,
     tiny_prompts,
@@ -19,12 +23,12 @@ from tests.recording_builders import (
     write_folder,
 )
 
-MAKER = FakeFeatureMaker()
+READER = FakeReader()
 
 
 def test_tiny_folder_loads_with_every_optional_column_absent(tmp_path: Path) -> None:
     """Category and the like become None, each prompt its own group, and a split is made."""
-    recording = load_recording(write_folder(tmp_path), MAKER)
+    recording = load_recording(write_folder(tmp_path), READER)
     assert recording.scores.shape == (40, 2)
     assert all(value is None for value in recording.prompts["category"])
     assert recording.prompts["group_id"].tolist() == recording.prompts["prompt_id"].tolist()
@@ -36,9 +40,9 @@ def test_tiny_folder_loads_with_every_optional_column_absent(tmp_path: Path) -> 
 def test_split_does_not_depend_on_order_or_other_prompts(tmp_path: Path) -> None:
     """A prompt keeps its side when others are added and the rows are turned around."""
     large = load_recording(
-        write_folder(tmp_path / "a", prompts=tiny_prompts(60)[::-1], outcomes=tiny_outcomes(60)), MAKER
+        write_folder(tmp_path / "a", prompts=tiny_prompts(60)[::-1], outcomes=tiny_outcomes(60)), READER
     )
-    small = load_recording(write_folder(tmp_path / "b"), MAKER)
+    small = load_recording(write_folder(tmp_path / "b"), READER)
     sides = large.prompts.set_index("prompt_id")["split"]
     assert (sides[small.prompts["prompt_id"]].to_numpy() == small.prompts["split"].to_numpy()).all()
 
@@ -64,7 +68,7 @@ def test_groups_stay_whole(tmp_path: Path) -> None:
     """Prompts of one conversation fall on one side."""
     prompts = tiny_prompts()
     prompts["group_id"] = [f"g{at // 4}" for at in range(40)]
-    recording = load_recording(write_folder(tmp_path, prompts=prompts), MAKER)
+    recording = load_recording(write_folder(tmp_path, prompts=prompts), READER)
     assert (recording.prompts.groupby("group_id")["split"].nunique() == 1).all()
 
 
@@ -73,14 +77,14 @@ def test_given_split_is_kept_and_torn_groups_are_said(tmp_path: Path) -> None:
     prompts = tiny_prompts()
     prompts.loc[21, "prompt"] = prompts.loc[0, "prompt"].upper()
     prompts["split"] = ["fit"] * 20 + ["test"] * 20
-    recording = load_recording(write_folder(tmp_path, prompts=prompts), MAKER)
+    recording = load_recording(write_folder(tmp_path, prompts=prompts), READER)
     assert recording.is_fit.sum() == 20
     assert "1 groups or equal texts stand on both sides" in recording.cautions[0]
 
 
 def test_cost_is_tokens_times_price(tmp_path: Path) -> None:
     """p0 on the small model: 10 tokens in at 0.1, 100 out at 0.2 USD per million."""
-    recording = load_recording(write_folder(tmp_path), MAKER)
+    recording = load_recording(write_folder(tmp_path), READER)
     assert recording.costs_usd[0, 0] == pytest.approx((10 * 0.1 + 100 * 0.2) / 1e6)
     assert recording.cost_basis == "listed"
 
@@ -89,7 +93,7 @@ def test_recorded_cost_wins_over_price(tmp_path: Path) -> None:
     """Where cost_usd is null the price fills in, and the basis says mixed."""
     outcomes = tiny_outcomes()
     outcomes["cost_usd"] = [0.5] + [None] * (len(outcomes) - 1)
-    recording = load_recording(write_folder(tmp_path, outcomes=outcomes), MAKER)
+    recording = load_recording(write_folder(tmp_path, outcomes=outcomes), READER)
     assert recording.costs_usd[0, 0] == 0.5
     assert recording.costs_usd[1, 0] == pytest.approx((11 * 0.1 + 100 * 0.2) / 1e6)
     assert recording.cost_basis == "mixed"
@@ -99,7 +103,7 @@ def test_no_price_leaves_cost_unknown(tmp_path: Path) -> None:
     """Unknown and zero prices give NaN, never 0."""
     models = tiny_models()
     models["price_in_usd_per_mtok"] = ["", "0"]
-    recording = load_recording(write_folder(tmp_path, models=models), MAKER)
+    recording = load_recording(write_folder(tmp_path, models=models), READER)
     assert np.isnan(recording.costs_usd).all()
     assert recording.cost_basis is None
 
@@ -107,7 +111,7 @@ def test_no_price_leaves_cost_unknown(tmp_path: Path) -> None:
 def test_no_length_at_all_assumes_one_and_says_so(tmp_path: Path) -> None:
     """Cost then follows the price alone, flagged as estimated."""
     outcomes = tiny_outcomes().drop(columns="output_tokens")
-    recording = load_recording(write_folder(tmp_path, outcomes=outcomes), MAKER)
+    recording = load_recording(write_folder(tmp_path, outcomes=outcomes), READER)
     assert recording.costs_usd[0, 1] == pytest.approx((10 * 0.4 + 300 * 0.8) / 1e6)
     assert recording.cost_basis == "estimated"
     assert "assume 300 output tokens" in recording.cautions[0]
@@ -117,7 +121,7 @@ def test_half_the_cells_may_be_missing(tmp_path: Path) -> None:
     """Missing cells are NaN in score and cost alike; a model without any score is left out by name."""
     outcomes = tiny_outcomes(names=("small", "large", "third")).iloc[::2]
     models = tiny_models(("small", "large", "third", "never"))
-    recording = load_recording(write_folder(tmp_path, models=models, outcomes=outcomes), MAKER)
+    recording = load_recording(write_folder(tmp_path, models=models, outcomes=outcomes), READER)
     assert list(recording.models.index) == ["small", "large", "third"]
     assert (np.isnan(recording.costs_usd) == np.isnan(recording.scores)).all()
     assert "never" in recording.cautions[0]
@@ -133,20 +137,55 @@ def test_stored_features_replace_text(tmp_path: Path) -> None:
     assert recording.prompts["prompt"].isna().all()
 
 
-def test_stored_features_of_the_same_maker_are_used(tmp_path: Path) -> None:
-    """The maker is not asked again."""
+def test_text_is_read_even_beside_stored_features(tmp_path: Path) -> None:
+    """What is stored is rounded; a replay must read a prompt exactly as the router that answers does."""
     write_features(write_folder(tmp_path), tiny_prompts()["prompt_id"].tolist(), fingerprint="fake-4")
-    maker = FakeFeatureMaker()
-    assert load_recording(tmp_path, maker).features.shape == (40, 3)
-    assert maker.n_texts == 0
+    reader = FakeReader()
+    recording = load_recording(tmp_path, reader)
+    assert (recording.feature_fingerprint, recording.profile_version) == ("fake-4", "fake-4-read")
+    assert reader.n_texts == 40
+    assert recording.profiles[3].language == "de"
+    assert recording.profiles[3].features.tolist() == recording.features[3].tolist()
 
 
-def test_features_of_another_maker_are_made_again(tmp_path: Path) -> None:
-    """A fingerprint that does not match sends every text through the maker."""
-    write_features(write_folder(tmp_path), tiny_prompts()["prompt_id"].tolist(), fingerprint="old")
-    maker = FakeFeatureMaker()
-    assert load_recording(tmp_path, maker).feature_fingerprint == "fake-4"
-    assert maker.n_texts == 40
+def test_profiles_are_stored_and_read_back(tmp_path: Path) -> None:
+    """A recording without text keeps what reading found, field by field."""
+    with_text = load_recording(write_folder(tmp_path / "text"), READER)
+    folder = write_recording(with_text, tmp_path / "figures", with_text=False)
+    back = load_recording(folder, READER)
+    assert back.prompts["prompt"].isna().all()
+    assert back.cautions == ()
+    assert back.profile_version == "fake-4-read"
+    assert list(back.profiles) == list(with_text.profiles)
+    assert back.profiles[7].features.tolist() == with_text.profiles[7].features.tolist()
+
+
+def test_profiles_of_another_reader_are_used_with_a_caution(tmp_path: Path) -> None:
+    """They still say more than nothing; a reader of the figures must know."""
+    with_text = replace(load_recording(write_folder(tmp_path / "text"), READER), profile_version="older")
+    back = load_recording(write_recording(with_text, tmp_path / "figures", with_text=False), READER)
+    assert back.profiles[0].language == "de"
+    assert back.cautions == (OTHER_READER,)
+
+
+def test_prompts_that_nothing_read_are_typical_ones(tmp_path: Path) -> None:
+    """Features alone say no task; the length is the recorded one."""
+    prompts = tiny_prompts().drop(columns="prompt")
+    write_features(write_folder(tmp_path, prompts=prompts), prompts["prompt_id"].tolist())
+    recording = load_recording(tmp_path, READER)
+    assert recording.cautions == (NO_PROFILES,)
+    assert recording.profiles[5] == PromptProfile.typical(input_tokens=15)
+    assert recording.profiles[5].features.tolist() == [1.0, -1.0, 0.5]
+
+
+def test_parts_of_a_recording_keep_their_own_profiles(tmp_path: Path) -> None:
+    """Rows that are left out take their profiles along."""
+    recording = load_recording(write_folder(tmp_path), READER)
+    part = recording.subset(rows=np.array([4, 2]))
+    assert [profile.input_tokens for profile in part.profiles] == [
+        recording.profiles[4].input_tokens,
+        recording.profiles[2].input_tokens,
+    ]
 
 
 @pytest.mark.parametrize("file", ["recording.yml", "models.csv", "prompts.parquet", "outcomes.parquet"])
@@ -155,10 +194,10 @@ def test_missing_and_unreadable_files_are_named(tmp_path: Path, file: str) -> No
     write_folder(tmp_path)
     (tmp_path / file).write_bytes(b"\xff\xfe\x00 not this : [format")
     with pytest.raises(RecordingError, match=file):
-        load_recording(tmp_path, MAKER)
+        load_recording(tmp_path, READER)
     (tmp_path / file).unlink()
     with pytest.raises(RecordingError, match=f"{file}: the file is missing"):
-        load_recording(tmp_path, MAKER)
+        load_recording(tmp_path, READER)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +218,7 @@ def test_bad_outcome_is_named_by_column_and_row(tmp_path: Path, column: str, val
     outcomes = tiny_outcomes()
     outcomes.loc[2, column] = value
     with pytest.raises(RecordingError, match=words):
-        load_recording(write_folder(tmp_path, outcomes=outcomes), MAKER)
+        load_recording(write_folder(tmp_path, outcomes=outcomes), READER)
 
 
 def test_score_that_is_text_is_refused(tmp_path: Path) -> None:
@@ -188,7 +227,7 @@ def test_score_that_is_text_is_refused(tmp_path: Path) -> None:
     outcomes["score"] = outcomes["score"].astype(str)
     outcomes.loc[4, "score"] = "good"
     with pytest.raises(RecordingError, match=r"column score, row 5.*'good'"):
-        load_recording(write_folder(tmp_path, outcomes=outcomes), MAKER)
+        load_recording(write_folder(tmp_path, outcomes=outcomes), READER)
 
 
 @pytest.mark.parametrize(
@@ -202,13 +241,13 @@ def test_missing_column_is_named(tmp_path: Path, file: str, column: str) -> None
     tables[key] = tables[key].drop(columns=column)
     write_folder(tmp_path, **tables)
     with pytest.raises(RecordingError, match=f"{file}: column {column} is missing"):
-        load_recording(tmp_path, MAKER)
+        load_recording(tmp_path, READER)
 
 
 def test_empty_pool_is_refused(tmp_path: Path) -> None:
     """A models.csv with a header alone."""
     with pytest.raises(RecordingError, match=r"models.csv: the pool is empty"):
-        load_recording(write_folder(tmp_path, models=tiny_models().iloc[:0]), MAKER)
+        load_recording(write_folder(tmp_path, models=tiny_models().iloc[:0]), READER)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +264,7 @@ def test_bad_model_row_is_named(tmp_path: Path, column: str, value: str, words: 
     models = tiny_models().astype(object)
     models.loc[1, column] = value
     with pytest.raises(RecordingError, match=words):
-        load_recording(write_folder(tmp_path, models=models), MAKER)
+        load_recording(write_folder(tmp_path, models=models), READER)
 
 
 def test_no_text_and_no_features_is_refused(tmp_path: Path) -> None:
@@ -233,7 +272,7 @@ def test_no_text_and_no_features_is_refused(tmp_path: Path) -> None:
     prompts = tiny_prompts()
     prompts.loc[5, "prompt"] = None
     with pytest.raises(RecordingError, match=r"column prompt, row 6: no text, and there is no features.parquet"):
-        load_recording(write_folder(tmp_path, prompts=prompts), MAKER)
+        load_recording(write_folder(tmp_path, prompts=prompts), READER)
 
 
 def test_too_few_prompts_on_a_side_is_refused(tmp_path: Path) -> None:
@@ -241,7 +280,7 @@ def test_too_few_prompts_on_a_side_is_refused(tmp_path: Path) -> None:
     prompts = tiny_prompts()
     prompts["split"] = ["fit"] * 39 + ["test"]
     with pytest.raises(RecordingError, match="1 of 40 prompts on the test side; expected at least 2"):
-        load_recording(write_folder(tmp_path, prompts=prompts), MAKER)
+        load_recording(write_folder(tmp_path, prompts=prompts), READER)
 
 
 def test_unknown_split_word_is_refused(tmp_path: Path) -> None:
@@ -249,7 +288,7 @@ def test_unknown_split_word_is_refused(tmp_path: Path) -> None:
     prompts = tiny_prompts()
     prompts["split"] = ["fit"] * 20 + ["dev"] * 20
     with pytest.raises(RecordingError, match="column split, row 21: 'dev'"):
-        load_recording(write_folder(tmp_path, prompts=prompts), MAKER)
+        load_recording(write_folder(tmp_path, prompts=prompts), READER)
 
 
 def test_number_ids_meet_across_files(tmp_path: Path) -> None:
@@ -257,7 +296,7 @@ def test_number_ids_meet_across_files(tmp_path: Path) -> None:
     prompts, outcomes = tiny_prompts(), tiny_outcomes()
     prompts["prompt_id"] = np.arange(40)
     outcomes["prompt_id"] = outcomes["prompt_id"].str[1:].astype(float)
-    recording = load_recording(write_folder(tmp_path, prompts=prompts, outcomes=outcomes), MAKER)
+    recording = load_recording(write_folder(tmp_path, prompts=prompts, outcomes=outcomes), READER)
     assert recording.prompts["prompt_id"][7] == "7"
     assert not np.isnan(recording.scores).any()
 
@@ -270,7 +309,7 @@ def test_unknown_name_lists_what_a_folder_needs() -> None:
 
 def test_subset_keeps_rows_and_columns_together(tmp_path: Path) -> None:
     """Matrices, prompts and pool are cut alike; an unknown model is refused."""
-    recording = load_recording(write_folder(tmp_path), MAKER)
+    recording = load_recording(write_folder(tmp_path), READER)
     part = recording.subset(rows=recording.is_test, models=["large"])
     assert part.scores.shape == (recording.is_test.sum(), 1)
     assert (part.scores[:, 0] == recording.scores[recording.is_test, 1]).all()
@@ -285,7 +324,7 @@ def test_mixed_folder_joins_its_parts_on_shared_models(tmp_path: Path) -> None:
     write_folder(tmp_path / "two", card="name: two\n", models=tiny_models(three), outcomes=tiny_outcomes(names=three))
     (tmp_path / "both").mkdir()
     (tmp_path / "both" / "recording.yml").write_text("name: both\nparts: [one, two]\n", encoding="utf-8")
-    mixed = load_recording(tmp_path / "both", MAKER)
+    mixed = load_recording(tmp_path / "both", READER)
     assert list(mixed.models.index) == ["org/large", "org/small"]
     assert mixed.prompts["prompt_id"].tolist()[::40] == ["one/p0", "two/p0"]
     assert set(mixed.prompts["category"]) == {"one", "two"}
@@ -295,9 +334,9 @@ def test_mixed_folder_joins_its_parts_on_shared_models(tmp_path: Path) -> None:
 
 def test_mixing_without_shared_models_is_refused(tmp_path: Path) -> None:
     """The message says to match models by id."""
-    one = load_recording(write_folder(tmp_path / "one"), MAKER)
+    one = load_recording(write_folder(tmp_path / "one"), READER)
     two = load_recording(
-        write_folder(tmp_path / "two", models=tiny_models(("x", "y")), outcomes=tiny_outcomes(names=("x", "y"))), MAKER
+        write_folder(tmp_path / "two", models=tiny_models(("x", "y")), outcomes=tiny_outcomes(names=("x", "y"))), READER
     )
     with pytest.raises(RecordingError, match="share no model"):
         mix([one, two])
@@ -313,7 +352,7 @@ def test_stored_features_must_cover_every_prompt(tmp_path: Path) -> None:
 
 def test_recording_without_any_optional_model_column(tmp_path: Path) -> None:
     """models.csv may hold names alone."""
-    recording = load_recording(write_folder(tmp_path, models=pd.DataFrame({"model": ["small", "large"]})), MAKER)
+    recording = load_recording(write_folder(tmp_path, models=pd.DataFrame({"model": ["small", "large"]})), READER)
     assert recording.models["model_id"].tolist() == [None, None]
     assert recording.cost_basis is None
 
@@ -321,7 +360,7 @@ def test_recording_without_any_optional_model_column(tmp_path: Path) -> None:
 def test_card_takes_lists_and_other_spellings(tmp_path: Path) -> None:
     """`license`, one language as text and notes as a list are understood."""
     card = "name: tiny\nlicense: MIT\nlanguage: de, fr\nscore: all right\nnotes: [one, two]\nsource: {hub: a/b}\n"
-    recording = load_recording(write_folder(tmp_path, card=card), MAKER)
+    recording = load_recording(write_folder(tmp_path, card=card), READER)
     assert (recording.licence, recording.languages, recording.score_meaning) == ("MIT", ("de", "fr"), "all right")
     assert (recording.notes, recording.source) == ("one; two", "hub: a/b")
 
