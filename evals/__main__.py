@@ -1,15 +1,14 @@
-"""python -m evals replay | list | report | robustness | zero | held-out | turns | waits | stress | build."""
+"""python -m evals replay | list | report."""
 
 import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evals import build, foresight, held_out, robustness, stress, turns, zero
 from omni.errors import InputError, OmniError, StoreError
 
 if TYPE_CHECKING:
@@ -26,16 +25,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_replay(subparsers)
     _add_list(subparsers)
     _add_report(subparsers)
-    robustness.add_parser(subparsers)
-    zero.add_parser(subparsers)
-    held_out.add_parser(subparsers)
-    turns.add_parser(subparsers)
-    stress.add_parser(subparsers)
-    foresight.add_parser(subparsers)
-    build.add_parser(subparsers)
     args = parser.parse_args(argv)
+    return run_command(args.run, args)
+
+
+def run_command(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Runs a command and returns its exit code: 2 after an `OmniError`, told in one line, and 130 after Ctrl-C."""
     try:
-        code: int = args.run(args)
+        code = run(args)
         sys.stdout.flush()
     except OmniError as error:
         print(f"evals: {' '.join(str(error).split())}", file=sys.stderr)

@@ -6,7 +6,6 @@ the shares of the corners follow. Choosing the corners again in each resample wo
 both sides and pull the intervals off the figure they belong to.
 """
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from evals.metrics import (
     cost_to_match,
     equal_cost_gains,
     gap_closed,
+    known_or_none,
     mean_known,
 )
 from evals.results import EqualCostGain, Interval
@@ -65,8 +65,7 @@ class Judge:
     @property
     def best_cost(self) -> float | None:
         """USD per prompt of the best single model; None when unknown."""
-        cost = self.arms.cost[self.references.best]
-        return float(cost) if math.isfinite(cost) else None
+        return known_or_none(self.arms.cost[self.references.best])
 
     def reachable(self, rows: np.ndarray) -> np.ndarray:
         """A policy's rows with the cheapest single model, which it may always mix with."""
@@ -114,7 +113,7 @@ class Judge:
         """Cheapest setting not below the best single model, as a share of its cost."""
         best = self.references.best
         value = cost_to_match(
-            self.arms.cost[rows], self.arms.quality[rows], self.best_cost, _known(self.arms.quality[best])
+            self.arms.cost[rows], self.arms.quality[rows], self.best_cost, known_or_none(self.arms.quality[best])
         )
         quality, cost = self.arms.resampled_quality, self.arms.resampled_cost
         if value is None or quality is None or cost is None:
@@ -126,7 +125,7 @@ class Judge:
         """(policy - best single) / (oracle - best single) at full quality."""
         best, oracle = self.references.best, self.references.oracle
         quality = self.arms.quality
-        value = gap_closed(_known(quality[row]), _known(quality[best]), _known(quality[oracle]))
+        value = gap_closed(known_or_none(quality[row]), known_or_none(quality[best]), known_or_none(quality[oracle]))
         resampled = self.arms.resampled_quality
         if value is None or resampled is None:
             return Figure(value, None)
@@ -159,7 +158,3 @@ class Judge:
 def interval_of(resampled: np.ndarray | None, row: int, *, factor: float = 1.0) -> Interval | None:
     """The interval of one arm's mean, times a factor."""
     return None if resampled is None else percentile_interval(resampled[:, row] * factor)
-
-
-def _known(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -109,6 +109,11 @@ def mean_known(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+def known_or_none(value: float) -> float | None:
+    """None for NaN and for what is infinite."""
+    return float(value) if math.isfinite(value) else None
+
+
 def cost_to_match(
     costs: np.ndarray, qualities: np.ndarray, best_cost: float | None, best_quality: float | None
 ) -> float | None:
@@ -130,6 +135,37 @@ def gap_closed(quality: float | None, best: float | None, oracle: float | None) 
     if quality is None or best is None or oracle is None or oracle - best <= 1e-12:
         return None
     return (quality - best) / (oracle - best)
+
+
+def repeatable_gap(draws: np.ndarray, best: int, costs: np.ndarray) -> float | None:
+    """Share of the gap from the best single model to the oracle that repeats when models answer again.
+
+    Each prompt's best model on one draw (ties go to the cheapest) is scored on the other draws, less the best single
+    model there; the mean over draws is divided by the oracle's gap on mean scores over the same prompts.
+
+    Args:
+        draws: (n_draws, n_prompts, n_models) scores, NaN = missing.
+        best: column of the best single model.
+        costs: (n_models,) mean costs, NaN = unknown, which counts as dearest.
+
+    Returns:
+        At most 1; below 0 when the luck of one draw misleads. None without a gap, or with no second draw.
+    """
+    order = np.argsort(costs, kind="stable")
+    draws, best = draws[:, :, order], int(np.flatnonzero(order == best)[0])
+    known = np.isfinite(draws)
+    scores, n_known = np.where(known, draws, 0.0), known.sum(axis=0)
+    total, prompts = scores.sum(axis=0), np.arange(draws.shape[1])
+    means = np.where(n_known > 0, total / np.maximum(n_known, 1), -np.inf)
+    fresh = gap = 0.0
+    for draw in range(len(draws)):
+        picked = np.where(known[draw], scores[draw], -np.inf).argmax(axis=1)
+        n_others, others = n_known - known[draw], total - scores[draw]
+        counted = known[draw].any(axis=1) & (n_others[prompts, picked] > 0) & (n_others[:, best] > 0)
+        rows, own = prompts[counted], picked[counted]
+        fresh += float((others[rows, own] / n_others[rows, own] - others[rows, best] / n_others[rows, best]).sum())
+        gap += float((means[rows].max(axis=1) - means[rows, best]).sum())
+    return fresh / gap if gap > 1e-12 else None
 
 
 def calibration_error(predicted: np.ndarray, scores: np.ndarray, *, n_bins: int = 10) -> float | None:

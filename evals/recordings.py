@@ -1,4 +1,4 @@
-"""Recordings out and side by side: listing, writing a folder in the format, mixing several."""
+"""Recordings listed, and written as a folder in the format."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from omni.errors import RecordingError
-from omni.recording import Recording, find_recording, load_recording, recordings_folder, shipped_names
-from omni.recording.mix import keys_of, mix
+from omni.recording import Recording, find_recording, recordings_folder, shipped_names
+from omni.recording.mix import keys_of
 from omni.recording.profiles import profile_columns, profile_metadata
 from omni.recording.tables import FIGURES, INT8_SCALE, read_card, read_models
 from omni.types import PromptProfile
@@ -85,75 +85,36 @@ def _part_folder(folder: Path, part: str) -> Path:
     return beside if (beside / "recording.yml").is_file() else find_recording(part)
 
 
-def mix_recordings(
-    recordings: Sequence[str | Path | Recording], *, models: Sequence[str] | None = None, name: str | None = None
-) -> Recording:
-    """One recording from several, on the models they share; see `omni.recording.mix.mix`.
-
-    Args:
-        recordings: names, folders or loaded recordings, at least two.
-        models: shared models to keep, by Hub id, else name; None = all.
-
-    Raises:
-        RecordingError: a part cannot be loaded, or they do not fit together.
-    """
-    loaded = [part if isinstance(part, Recording) else load_recording(part) for part in recordings]
-    return mix(loaded, models=models, name=name)
-
-
 def write_recording(recording: Recording, folder: Path, *, with_text: bool = True) -> Path:
-    """Writes a recording as a folder in the format and returns the folder.
+    """Writes a recording as a folder in the format and returns the folder; of several draws, their means.
 
     Args:
         with_text: False leaves prompts and references out; the features stand for them.
     """
-    card = {
-        "name": recording.name,
-        "title": recording.title,
-        "source": recording.source,
-        "licence": recording.licence,
-        "languages": list(recording.languages),
-        "score_meaning": recording.score_meaning,
-        "notes": recording.notes,
-        "cost_basis": recording.cost_basis,
-    }
-    outcomes = to_outcomes(
-        recording,
-        {
-            "score": recording.scores,
-            "input_tokens": recording.input_tokens,
-            "output_tokens": recording.output_tokens,
-            "cost_usd": recording.costs_usd,
-            "latency_s": recording.latencies_s,
-        },
+    about = ("name", "title", "source", "licence", "score_meaning", "notes", "cost_basis")
+    card = {name: getattr(recording, name) for name in about} | {"languages": list(recording.languages)}
+    columns, rows = np.nonzero(~np.isnan(recording.scores.T))
+    figures = {
+        "score": recording.scores, "input_tokens": recording.input_tokens, "output_tokens": recording.output_tokens,
+        "cost_usd": recording.costs_usd, "latency_s": recording.latencies_s,
+    }  # fmt: skip
+    outcomes = pd.DataFrame(
+        {"prompt_id": recording.prompts["prompt_id"].to_numpy()[rows], "model": recording.models.index[columns]}
+        | {name: matrix[rows, columns] for name, matrix in figures.items()}
     )
     prompts = recording.prompts if with_text else recording.prompts.drop(columns=["prompt", "reference"])
     write_tables(folder, card=card, models=recording.models.reset_index(), prompts=prompts, outcomes=outcomes)
-    n_embedding = recording.features.shape[1]
     write_features(
         folder,
         recording.prompts["prompt_id"].tolist(),
         recording.features,
-        n_embedding=n_embedding,
+        n_embedding=recording.features.shape[1],
         fingerprint=recording.feature_fingerprint,
         as_int8=False,
         profiles=recording.profiles,
         profile_version=recording.profile_version,
     )
     return folder
-
-
-def to_outcomes(recording: Recording, figures: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Matrices (n_prompts, n_models) as one row for each prompt and model that has a score."""
-    rows, columns = np.nonzero(~np.isnan(figures["score"]))
-    order = np.lexsort((rows, columns))
-    rows, columns = rows[order], columns[order]
-    table = {
-        "prompt_id": recording.prompts["prompt_id"].to_numpy()[rows],
-        "model": recording.models.index.to_numpy()[columns],
-    }
-    table |= {name: matrix[rows, columns] for name, matrix in figures.items()}
-    return pd.DataFrame(table)
 
 
 def write_tables(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from textwrap import wrap
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from evals.results import SINGLE, PolicySummary, ReplayResult
 from omni.errors import InputError, StoreError
 
 DASH = "-"
+LINE_LENGTH = 120
 UNEVEN_SHARE = 0.02
 """Share of test prompts a model of the pool may lack before the report cautions."""
 
@@ -29,7 +31,8 @@ def to_text(result: ReplayResult, *, with_singles: bool = False) -> str:
     widths = [max(len(line[at]) for line in lines) for at in range(len(_COLUMNS))]
     table = ["  ".join(_pad(line, widths)).rstrip() for line in lines]
     broken = [f"{failure.policy} failed: {failure.reason}" for failure in result.failures if failure.prompt_id is None]
-    return "\n".join([*head, *table, "", *_LEGEND, *_waits(result), *_left_out(result), *_cautions(result), *broken])
+    notes = [*_LEGEND, *_budgets(shown), *_about_recording(result), *_waits(result), *_left_out(result)]
+    return "\n".join([*head, *table, "", *notes, *_cautions(result), *broken])
 
 
 _COLUMNS = ("policy", "quality", "USD/1k", "gain at equal cost", "AIQ", "match", "gap", "worst slice", "scored", "us")
@@ -37,8 +40,10 @@ _LEGEND = (
     "quality: % of full score. gain: points over the mixture of single models at equal cost, mean over budgets of",
     "10 to 100 % of the best single model's cost, with its 95 % interval. match: share of the best single model's cost",
     "that reaches its quality. gap: share of the way from the best single model to the oracle. us: microseconds to",
-    "route one prompt. A dash is unknown or undefined.",
+    "route one prompt. A dash is unknown or undefined. Every policy, a single model too, may send part of the prompts",
+    "to the cheapest single model instead.",
 )
+NOTHING_TO_TRADE = "Nothing to trade: the best single model is also the cheapest."
 
 
 def figures_table(result: ReplayResult) -> pd.DataFrame:
@@ -50,16 +55,12 @@ def figures_table(result: ReplayResult) -> pd.DataFrame:
         line |= {"n_fit": result.n_fit, "n_test": result.n_test, "policy": summary.policy, "setting": summary.setting}
         for figure in ("quality", "cost_usd_per_1k", "aiq", "cost_to_match", "gap_closed", "difference"):
             pair = summary.intervals.get(figure)
-            line |= {} if figure == "difference" else {figure: getattr(summary, figure)}
-            line |= {f"{figure}_lo": pair and pair.lo, f"{figure}_hi": pair and pair.hi}
-        line |= {"gain_mean": gain.mean, "gain_lo": gain.lo, "gain_hi": gain.hi}
+            line[figure] = getattr(summary, figure)
+            line[f"{figure}_lo"], line[f"{figure}_hi"] = pair or (None, None)
+        line |= {"gain_mean": gain.mean, "gain_lo": gain.lo, "gain_hi": gain.hi, "gain_n_budgets": gain.n_budgets}
         line |= {f"gain_at_{percent}": gain.at.get(str(percent)) for percent in BUDGET_PERCENTS}
-        line |= {
-            "worst_slice": worst and worst.category,
-            "worst_slice_difference": worst and worst.difference,
-            "worst_slice_lo": worst and worst.lo,
-            "worst_slice_hi": worst and worst.hi,
-        }
+        line |= {"worst_slice": worst and worst.category, "worst_slice_difference": worst and worst.difference}
+        line |= {"worst_slice_lo": worst and worst.lo, "worst_slice_hi": worst and worst.hi}
         for figure in ("latency_s", "calibration_error", "router_arena", "p_value", "n_for_80_power", "n_scored",
                        "n_failed", "n_total", "fit_s", "routing_us", "routing_batch_us"):  # fmt: skip
             line[figure] = getattr(summary, figure)
@@ -93,7 +94,7 @@ def export_table(table: pd.DataFrame, path: Path) -> None:
 
 def _row(summary: PolicySummary) -> tuple[str, ...]:
     gain, worst = summary.equal_cost_gain, summary.worst_slice
-    interval = "" if gain.lo is None or gain.hi is None else f" [{100 * gain.lo:+.1f}, {100 * gain.hi:+.1f}]"
+    interval = "" if gain.interval is None else " [{:+.1f}, {:+.1f}]".format(*(100 * end for end in gain.interval))
     return (
         summary.policy,
         _shown(summary.quality, "{:.1f}", 100),
@@ -106,6 +107,27 @@ def _row(summary: PolicySummary) -> tuple[str, ...]:
         f"{summary.n_scored:,}/{summary.n_total:,}",
         _shown(summary.routing_us, "{:,.0f}"),
     )
+
+
+def _budgets(shown: Sequence[PolicySummary]) -> list[str]:
+    """Which gains are means over fewer budgets than the legend says."""
+    partial: dict[str, list[str]] = {}
+    for summary in shown:
+        gain = summary.equal_cost_gain
+        if 0 < gain.n_budgets < len(gain.at):
+            partial.setdefault(f"{gain.n_budgets} of {len(gain.at)}", []).append(summary.policy)
+    lines = []
+    for budgets, names in partial.items():
+        lines += wrap(f"Gain over {budgets} budgets, as the lower ones buy nothing: {', '.join(names)}.", LINE_LENGTH)
+    return lines
+
+
+def _about_recording(result: ReplayResult) -> list[str]:
+    """What limits every policy here: nothing to trade, or a gap that luck makes."""
+    lines = [NOTHING_TO_TRADE] if result.nothing_to_trade else []
+    if result.repeatable_gap is not None:
+        lines.append(f"{result.repeatable_gap:.0%} of the gap to the oracle repeats when the answers are drawn again.")
+    return lines
 
 
 def _waits(result: ReplayResult) -> list[str]:

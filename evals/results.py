@@ -1,7 +1,7 @@
 """What a replay hands over: values and tables that charts, the store and the command line read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -37,6 +37,16 @@ class EqualCostGain:
     hi: float | None
     at: Mapping[str, float | None]
     """Budget in % of the best single model's cost ("10" … "100") to gain; None below the cheapest point."""
+
+    @property
+    def interval(self) -> Interval | None:
+        """Both ends, of the mean."""
+        return None if self.lo is None or self.hi is None else Interval(self.lo, self.hi)
+
+    @property
+    def n_budgets(self) -> int:
+        """Over how many budgets the mean was taken; 0 without a mean."""
+        return sum(gain is not None for gain in self.at.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,26 +105,21 @@ class PolicySummary:
     """Microseconds per prompt when the whole test side is routed at once."""
     params: Mapping[str, Any]
     """Hyper-parameters chosen on the fit side."""
+    difference: float | None = None
+    """Mean score less the best single model's, on the prompts where both count; None when unknown, or in runs that an
+    earlier version kept."""
 
     def to_json(self) -> dict[str, Any]:
         """The figures under the names of `python -m evals replay --json`."""
-        gain, worst = self.equal_cost_gain, self.worst_slice
+        gain = self.equal_cost_gain
         return {
             "quality": self.quality,
             "cost_usd_per_1k": self.cost_usd_per_1k,
             "aiq": self.aiq,
-            "equal_cost_gain": {"mean": gain.mean, "lo": gain.lo, "hi": gain.hi, "at": dict(gain.at)},
+            "equal_cost_gain": asdict(gain) | {"n_budgets": gain.n_budgets},
             "cost_to_match": self.cost_to_match,
             "gap_closed": self.gap_closed,
-            "worst_slice": None
-            if worst is None
-            else {
-                "category": worst.category,
-                "difference": worst.difference,
-                "lo": worst.lo,
-                "hi": worst.hi,
-                "n_scored": worst.n_scored,
-            },
+            "worst_slice": None if self.worst_slice is None else asdict(self.worst_slice),
             "n_scored": self.n_scored,
             "n_failed": self.n_failed,
         }
@@ -168,8 +173,18 @@ class ReplayResult:
     started_at: str
     """ISO 8601, UTC."""
     finished_at: str
+    repeatable_gap: float | None = None
+    """Share of the oracle's gap that repeats on a fresh draw of the models' answers, at most 1; below 0 = choosing by
+    one draw is worse than the best single model. None when answers were drawn once, or there is no gap."""
     run_id: str | None = None
     """Set when loaded from, or saved to, the store."""
+
+    @property
+    def nothing_to_trade(self) -> bool:
+        """The best single model is also the cheapest of the pool on the test side; False when costs are unknown."""
+        pool = self.singles[self.singles["model"].isin(self.spec.get("pool") or self.singles["model"])]
+        best = pool.loc[pool["model"] == self.best_single, "cost_usd_per_1k"]
+        return bool((best <= pool["cost_usd_per_1k"].min()).any())
 
     def picks(self) -> pd.DataFrame:
         """The rows of `choices` at each policy's headline setting: its pick for every test prompt at full quality."""
@@ -189,6 +204,8 @@ class ReplayResult:
                 for name, summary in self.summaries.items()
             },
             "best_single": self.best_single,
+            "nothing_to_trade": self.nothing_to_trade,
+            "repeatable_gap": self.repeatable_gap,
             "cost_basis": self.cost_basis,
             "latency_basis": self.latency_basis,
             "seed": self.seed,

@@ -42,11 +42,12 @@ _RUN_TABLES = {
     "eval_waits": WAIT_COLUMNS,
 }
 """Table to the columns of the replay table that it keeps, beside run_id and position."""
-_ALL_TABLES = ("eval_runs", "eval_policies", *_RUN_TABLES)
 _TEXT_COLUMNS = {"policy", "setting", "prompt_id", "model", "model_id", "category", "reason", "latency_basis",
                  "price_basis"}  # fmt: skip
 _TYPES = {"n_scored": "INTEGER", "n_failed": "INTEGER", "n_timed": "INTEGER", "is_headline": "BOOLEAN",
           "on_envelope": "BOOLEAN"}  # fmt: skip
+_RUN_FACTS = ("recording", "title", "seed", "n_fit", "n_test", "cost_basis", "latency_basis", "best_single",
+              "started_at", "finished_at", "repeatable_gap")  # fmt: skip
 _SUMMARY_FIGURES = ("setting", "quality", "cost_usd_per_1k", "latency_s", "aiq", "cost_to_match", "gap_closed",
                     "calibration_error", "router_arena", "p_value", "n_scored", "n_failed", "n_total", "fit_s",
                     "routing_us", "routing_batch_us")  # fmt: skip
@@ -82,6 +83,11 @@ def create_waits(cursor: Cursor) -> None:
     _create_table(cursor, "eval_waits")
 
 
+def add_repeatable_gap(cursor: Cursor) -> None:
+    """The share of the oracle's gap that repeats on a fresh draw."""
+    cursor.execute("ALTER TABLE eval_runs ADD COLUMN repeatable_gap DOUBLE")
+
+
 def _create_table(cursor: Cursor, table: str) -> None:
     typed = ", ".join(
         f"{name} {'VARCHAR' if name in _TEXT_COLUMNS else _TYPES.get(name, 'DOUBLE')}" for name in _RUN_TABLES[table]
@@ -94,6 +100,7 @@ MIGRATIONS = (
     Migration("evals.001_runs", create_runs),
     Migration("evals.002_run_tables", create_run_tables),
     Migration("evals.003_waits", create_waits),
+    Migration("evals.004_repeatable_gap", add_repeatable_gap),
 )
 
 
@@ -106,16 +113,11 @@ def save_run(store: Store, result: ReplayResult) -> str:
     """Keeps a run, all of it or nothing, and returns its run_id."""
     prepare(store)
     run_id = result.run_id or new_run_id(result)
-    run = {
+    run = {name: getattr(result, name) for name in _RUN_FACTS} | {
         "run_id": run_id,
         "spec": json.dumps(result.spec, sort_keys=True),
         "versions": json.dumps(dict(result.versions), sort_keys=True),
-        **{
-            name: getattr(result, name)
-            for name in ("recording", "title", "seed", "n_fit", "n_test", "cost_basis", "latency_basis",
-                         "best_single", "started_at", "finished_at")
-        },
-    }  # fmt: skip
+    }
     frames = {"eval_runs": pd.DataFrame([run]), "eval_policies": _policy_rows(result, run_id)} | {
         table: _run_rows(rows, run_id) for table, rows in _result_tables(result).items()
     }
@@ -156,25 +158,18 @@ def load_run(store: Store, run_id: str) -> ReplayResult:
     if found.empty:
         newest = load_runs(store)["run_id"].head(5).tolist()
         raise StoreError(f"no run {run_id!r} in {store.path!r}; it has: {', '.join(newest) or 'no runs'}.")
-    run = {name: _none(value) for name, value in found.iloc[0].items()}
+    run = {str(name): _none(value) for name, value in found.iloc[0].items()}
     frames = {
         table: store.read(f"SELECT * FROM {table} WHERE run_id = ? ORDER BY position", [run_id])[list(columns)]
         for table, columns in _RUN_TABLES.items()
     }
     policies = store.read("SELECT figures FROM eval_policies WHERE run_id = ? ORDER BY position", [run_id])
     summaries = [_summary_from(json.loads(figures)) for figures in policies["figures"]]
-    failures = frames["eval_failures"].astype(object)
+    failures = frames["eval_failures"].astype(object).to_dict("records")
     return ReplayResult(
-        recording=run["recording"],
-        title=run["title"],
+        **{name: run[name] for name in _RUN_FACTS} | {name: int(run[name]) for name in ("seed", "n_fit", "n_test")},
         spec=json.loads(run["spec"]),
-        seed=int(run["seed"]),
         versions=json.loads(run["versions"]),
-        n_fit=int(run["n_fit"]),
-        n_test=int(run["n_test"]),
-        cost_basis=run["cost_basis"],
-        latency_basis=run["latency_basis"],
-        best_single=run["best_single"],
         choices=frames["eval_results"],
         points=frames["eval_points"],
         singles=frames["eval_singles"],
@@ -182,26 +177,9 @@ def load_run(store: Store, run_id: str) -> ReplayResult:
         per_category=frames["eval_categories"],
         waits=frames["eval_waits"],
         summaries={summary.policy: summary for summary in summaries},
-        failures=tuple(
-            Failure(**{str(name): _none(value) for name, value in row.items()}) for _, row in failures.iterrows()
-        ),
-        started_at=run["started_at"],
-        finished_at=run["finished_at"],
+        failures=tuple(Failure(**{str(name): _none(value) for name, value in row.items()}) for row in failures),
         run_id=run_id,
     )
-
-
-def delete_run(store: Store, run_id: str) -> bool:
-    """Removes a run from every table; False when there was none."""
-    prepare(store)
-
-    def delete(cursor: Cursor) -> bool:
-        known = cursor.execute("SELECT count(*) FROM eval_runs WHERE run_id = ?", [run_id]).fetchone()[0]
-        for table in _ALL_TABLES:
-            cursor.execute(f"DELETE FROM {table} WHERE run_id = ?", [run_id])
-        return bool(known)
-
-    return store.write(delete)
 
 
 def kept_settings(result: ReplayResult) -> dict[str, tuple[str, ...]]:

@@ -1,6 +1,5 @@
 """One policy's figures, put together from its arms and the judge."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -8,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from evals.arena import Arena
-from evals.arms import Arms, latencies_of
+from evals.arms import latencies_of
 from evals.judge import Judge, interval_of
-from evals.metrics import calibration_error, router_arena_score
+from evals.metrics import calibration_error, known_or_none, router_arena_score
 from evals.results import PolicySummary, WorstSlice
 from evals.stats import holm, n_for_80_power, sign_test
 from evals.tables import MIN_SLICE, PER_1K, PolicyArms, median_known, predicted_of_picks, shares_of
@@ -29,8 +28,9 @@ def summarise(
 def summarise_policy(arena: Arena, judge: Judge, policy: PolicyArms, per_category: pd.DataFrame) -> PolicySummary:
     """One policy's figures; its p-value is not adjusted yet."""
     arms, row, best = judge.arms, policy.headline, judge.references.best
-    quality, cost = _known(arms.quality[row]), _known(arms.cost[row] * PER_1K)
+    quality, cost = known_or_none(arms.quality[row]), known_or_none(arms.cost[row] * PER_1K)
     aiq, match, gap = judge.aiq(policy.rows), judge.cost_to_match(policy.rows), judge.gap_closed(row)
+    difference = judge.difference(row)
     differences = arms.scores[row] - arms.scores[best]
     compared = differences[np.isfinite(differences)]
     return PolicySummary(
@@ -38,13 +38,13 @@ def summarise_policy(arena: Arena, judge: Judge, policy: PolicyArms, per_categor
         setting=policy.choices.settings[0],
         quality=quality,
         cost_usd_per_1k=cost,
-        latency_s=_known(median_known(latencies_of(arena, arms.picks[row]))),
+        latency_s=known_or_none(median_known(latencies_of(arena, arms.picks[row]))),
         aiq=aiq.value,
         equal_cost_gain=judge.equal_cost_gain(policy.rows),
         cost_to_match=match.value,
         gap_closed=gap.value,
         worst_slice=worst_slice(per_category, policy.name),
-        calibration_error=_calibration(arena, arms, policy),
+        calibration_error=calibration_error(predicted_of_picks(arena, policy)[0], arms.scores[row]),
         router_arena=router_arena_score(quality, cost),
         p_value=sign_test(differences),
         n_for_80_power=n_for_80_power(float(np.mean(compared != 0)), float(np.mean(compared)))
@@ -56,7 +56,7 @@ def summarise_policy(arena: Arena, judge: Judge, policy: PolicyArms, per_categor
             "aiq": aiq.interval,
             "cost_to_match": match.interval,
             "gap_closed": gap.interval,
-            "difference": judge.difference(row).interval,
+            "difference": difference.interval,
         },
         shares=shares_of(arena, arms.picks[row]),
         n_scored=int(arms.n_scored[row]),
@@ -66,6 +66,7 @@ def summarise_policy(arena: Arena, judge: Judge, policy: PolicyArms, per_categor
         routing_us=policy.choices.routing_us,
         routing_batch_us=policy.choices.routing_batch_us,
         params=_plain(policy.choices.params),
+        difference=difference.value,
     )
 
 
@@ -79,20 +80,10 @@ def worst_slice(per_category: pd.DataFrame, policy: str) -> WorstSlice | None:
     return WorstSlice(
         category=str(worst["category"]),
         difference=float(worst["difference"]),
-        lo=_known(worst["lo"]),
-        hi=_known(worst["hi"]),
+        lo=known_or_none(worst["lo"]),
+        hi=known_or_none(worst["hi"]),
         n_scored=int(worst["n_scored"]),
     )
-
-
-def _calibration(arena: Arena, arms: Arms, policy: PolicyArms) -> float | None:
-    if policy.choices.predicted is None:
-        return None
-    return calibration_error(predicted_of_picks(arena, policy)[0], arms.scores[policy.headline])
-
-
-def _known(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _plain(params: Mapping[str, object]) -> dict[str, object]:

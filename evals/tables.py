@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,10 @@ import pandas as pd
 from evals.arena import Arena
 from evals.arms import Arms, Resampler, latencies_of
 from evals.judge import Judge, interval_of
-from evals.metrics import concave_envelope
+from evals.metrics import concave_envelope, repeatable_gap
 from evals.policies.base import NO_PICK, Choices
 from evals.results import CATEGORY_COLUMNS, CHOICE_COLUMNS, ENVELOPE_COLUMNS, POINT_COLUMNS, SINGLE_COLUMNS, Failure
-from evals.stats import percentile_interval
+from evals.stats import percentile_interval, ratio
 
 PER_1K = 1000.0
 MIN_SLICE = 20
@@ -74,45 +75,35 @@ def predicted_of_picks(arena: Arena, policy: PolicyArms) -> np.ndarray:
 
 def points_table(arena: Arena, arms: Arms, policies: Sequence[PolicyArms]) -> pd.DataFrame:
     """One row a (policy, setting) with intervals."""
-    lines = []
-    for policy in policies:
-        corners = set(concave_envelope(arms.cost[policy.rows], arms.quality[policy.rows]).corners)
-        for position, (row, setting) in enumerate(zip(policy.rows, policy.choices.settings, strict=True)):
-            lines.append(
-                _means(arms, int(row))
-                | {
-                    "policy": policy.name,
-                    "setting": setting,
-                    "latency_s": median_known(latencies_of(arena, arms.picks[row])),
-                    "is_headline": position == 0,
-                    "on_envelope": position in corners,
-                }
-            )
-    return pd.DataFrame(lines, columns=list(POINT_COLUMNS))
+    if not policies:
+        return pd.DataFrame(columns=list(POINT_COLUMNS))
+    rows = np.concatenate([policy.rows for policy in policies])
+    corners = [
+        policy.rows[list(concave_envelope(arms.cost[policy.rows], arms.quality[policy.rows]).corners)]
+        for policy in policies
+    ]
+    columns = _means(arms, rows) | {
+        "policy": [policy.name for policy in policies for _ in policy.rows],
+        "setting": [setting for policy in policies for setting in policy.choices.settings],
+        "latency_s": [median_known(latencies_of(arena, arms.picks[row])) for row in rows],
+        "is_headline": np.isin(rows, [policy.headline for policy in policies]),
+        "on_envelope": np.isin(rows, np.concatenate(corners)),
+    }
+    return pd.DataFrame(columns)[list(POINT_COLUMNS)]
 
 
 def singles_table(arena: Arena, arms: Arms, judge: Judge) -> pd.DataFrame:
     """One row a model of the recording; arms 0..n_models-1 are the single models."""
-    facts = arena.recording.models
-    corners = {int(judge.references.singles[corner]) for corner in judge.mixture.corners}
-    outcomes = arena.outcomes
-    lines = []
-    for row, model in enumerate(arena.models):
-        known = np.isfinite(outcomes.latencies_s[:, row])
-        is_recorded = outcomes.is_latency_recorded[known, row]
-        basis = None if not known.any() else _basis(is_recorded)
-        lines.append(
-            _means(arms, row)
-            | {
-                "model": model,
-                "model_id": facts["model_id"].iloc[row],
-                "latency_s": median_known(outcomes.latencies_s[:, row]),
-                "latency_basis": basis,
-                "price_basis": facts["price_basis"].iloc[row],
-                "on_envelope": row in corners,
-            }
-        )
-    return pd.DataFrame(lines, columns=list(SINGLE_COLUMNS))
+    facts, outcomes, rows = arena.recording.models, arena.outcomes, np.arange(len(arena.models))
+    columns = _means(arms, rows) | {
+        "model": list(arena.models),
+        "model_id": facts["model_id"].to_numpy(),
+        "latency_s": [median_known(outcomes.latencies_s[:, row]) for row in rows],
+        "latency_basis": [_basis(outcomes.latencies_s[:, row], outcomes.is_latency_recorded[:, row]) for row in rows],
+        "price_basis": facts["price_basis"].to_numpy(),
+        "on_envelope": np.isin(rows, judge.references.singles[list(judge.mixture.corners)]),
+    }
+    return pd.DataFrame(columns)[list(SINGLE_COLUMNS)]
 
 
 def envelope_table(arena: Arena, judge: Judge) -> pd.DataFrame:
@@ -178,30 +169,50 @@ def median_known(values: np.ndarray) -> float:
 
 def latency_basis_of(arena: Arena) -> str | None:
     """recorded, estimated or mixed over the test side; None when nothing is known."""
-    known = np.isfinite(arena.outcomes.latencies_s)
-    return None if not known.any() else _basis(arena.outcomes.is_latency_recorded[known])
+    return _basis(arena.outcomes.latencies_s, arena.outcomes.is_latency_recorded)
 
 
-def _basis(is_recorded: np.ndarray) -> str:
-    if is_recorded.all():
-        return "recorded"
-    return "mixed" if is_recorded.any() else "estimated"
+def repeatable_gap_of(arena: Arena, best: int) -> float | None:
+    """Share of the oracle's gap on the test side that repeats on a fresh draw; None when answers were drawn once.
+
+    Args:
+        best: column of the best single model among all models of the recording.
+    """
+    draws = arena.recording.draw_scores
+    if draws is None:
+        return None
+    costs = arena.outcomes.costs_usd[:, arena.pool]
+    mean_costs = ratio(np.nansum(costs, axis=0), np.isfinite(costs).sum(axis=0))
+    at_best = int(np.flatnonzero(arena.pool == best)[0])
+    return repeatable_gap(draws[:, arena.recording.is_test][:, :, arena.pool], at_best, mean_costs)
 
 
-def _means(arms: Arms, row: int) -> dict[str, object]:
-    quality, cost = interval_of(arms.resampled_quality, row), interval_of(arms.resampled_cost, row, factor=PER_1K)
-    nothing = (np.nan, np.nan)
-    n_total = arms.picks.shape[1]
+def _basis(latencies_s: np.ndarray, is_recorded: np.ndarray) -> str | None:
+    kinds = is_recorded[np.isfinite(latencies_s)]
+    if not len(kinds):
+        return None
+    return "recorded" if kinds.all() else "mixed" if kinds.any() else "estimated"
+
+
+def _means(arms: Arms, rows: np.ndarray) -> dict[str, Any]:
+    """Means of some arms with their intervals, as columns."""
+    lo, hi = _intervals(arms.resampled_quality, rows)
+    cost_lo, cost_hi = _intervals(arms.resampled_cost, rows)
     return {
-        "quality": arms.quality[row],
-        "lo": (quality or nothing)[0],
-        "hi": (quality or nothing)[1],
-        "cost_usd_per_1k": arms.cost[row] * PER_1K,
-        "cost_lo": (cost or nothing)[0],
-        "cost_hi": (cost or nothing)[1],
-        "n_scored": int(arms.n_scored[row]),
-        "n_failed": int(n_total - arms.n_scored[row]),
+        "quality": arms.quality[rows],
+        "lo": lo,
+        "hi": hi,
+        "cost_usd_per_1k": arms.cost[rows] * PER_1K,
+        "cost_lo": cost_lo * PER_1K,
+        "cost_hi": cost_hi * PER_1K,
+        "n_scored": arms.n_scored[rows],
+        "n_failed": arms.picks.shape[1] - arms.n_scored[rows],
     }
+
+
+def _intervals(resampled: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
+    """(2, n) both ends, NaN without an interval."""
+    return np.array([interval_of(resampled, int(row)) or (np.nan, np.nan) for row in rows], dtype=float).T
 
 
 def _repeat(codes: np.ndarray, categories: Sequence[str], n_test: int) -> pd.Categorical:

@@ -1,7 +1,6 @@
 """How long answers took beside how good they were: what was recorded only, nothing estimated."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,12 +13,6 @@ from evals.results import SINGLE, WAIT_COLUMNS
 from evals.tables import PolicyArms
 
 P95 = 95
-
-
-class _Wait(NamedTuple):
-    mean_s: float
-    p95_s: float
-    n_timed: int
 
 
 def waits_table(arena: Arena, arms: Arms, policies: Sequence[PolicyArms], resampler: Resampler) -> pd.DataFrame:
@@ -47,18 +40,12 @@ def _lines(
     arena: Arena, arms: Arms, rows: Sequence[int], policy: str, settings: Sequence[str] | None = None
 ) -> Iterator[tuple[object, ...]]:
     """Settings None: full quality."""
+    outcomes, prompts = arena.outcomes, np.arange(arms.picks.shape[1])
     for row, setting in zip(rows, ["0"] if settings is None else settings, strict=True):
-        wait = _wait_of(arena, arms.picks[row])
-        if wait.n_timed:
-            lo, hi = interval_of(arms.resampled_quality, row) or (np.nan, np.nan)
-            is_headline = settings is None
-            yield policy, setting, arms.quality[row], lo, hi, *wait, int(arms.n_scored[row]), is_headline
-
-
-def _wait_of(arena: Arena, picks: np.ndarray) -> _Wait:
-    prompts, outcomes = np.arange(len(picks)), arena.outcomes
-    is_timed = (picks != NO_PICK) & outcomes.is_latency_recorded[prompts, picks]
-    seconds = outcomes.latencies_s[prompts, picks][is_timed]
-    if not len(seconds):
-        return _Wait(np.nan, np.nan, 0)
-    return _Wait(float(seconds.mean()), float(np.percentile(seconds, P95)), len(seconds))
+        picks = arms.picks[row]
+        is_timed = (picks != NO_PICK) & outcomes.is_latency_recorded[prompts, picks]
+        seconds = outcomes.latencies_s[prompts, picks][is_timed]
+        if len(seconds):
+            interval = interval_of(arms.resampled_quality, row) or (np.nan, np.nan)
+            waits = float(seconds.mean()), float(np.percentile(seconds, P95)), len(seconds)
+            yield policy, setting, arms.quality[row], *interval, *waits, int(arms.n_scored[row]), settings is None

@@ -70,6 +70,8 @@ def may_import(path: str, module: str) -> bool:
         return path in ("omni/store.py", "evals/store.py", "omni/migrations.py")
     if is_in(module, "plotly"):
         return in_ui or path.startswith("evals/charts/") or is_eval_ui
+    if is_in(module, "evals.studies"):
+        return path.startswith("evals/studies/")
     if is_in(module, "evals"):
         return path.startswith("evals/") or path == "app.py"
     if is_in(module, "omni.ui"):

@@ -12,8 +12,8 @@ _LEAST_IN_BIN = 10
 def calibration_figure(result: ReplayResult) -> go.Figure:
     """Predicted against observed quality of the picks in ten bins; the legend says how far off, also by chance."""
     table = result.picks()
-    if "predicted_quality" not in table.columns or table["predicted_quality"].notna().sum() == 0:
-        return _calibration_errors(result)
+    if table["predicted_quality"].isna().all():
+        return pieces.empty_figure("No policy of this run predicted a quality, so there is nothing to calibrate.")
     figure = go.Figure(
         go.Scatter(x=[0, 100], y=[0, 100], mode="lines", name="perfect", line={"dash": "dash", "color": style.ZERO})
     )
@@ -29,46 +29,17 @@ def calibration_figure(result: ReplayResult) -> go.Figure:
         picks = rows["predicted_quality"].to_numpy(float), rows["score"].to_numpy(float)
         off, by_chance = calibration_error(*picks), calibration_by_chance(*picks)
         figure.add_scatter(
-            x=100 * means["predicted_quality"],
-            y=100 * means["score"],
-            customdata=sizes,
-            mode="lines+markers",
+            x=100 * means["predicted_quality"], y=100 * means["score"], customdata=sizes, mode="lines+markers",
             name=f"{look.label}: off by {_tenths(off)} ({_tenths(by_chance)})",
             line={"color": look.color, "width": look.width, "dash": look.dash},
             marker={"color": look.color, "symbol": look.symbol, "size": 8},
             hovertemplate=f"<b>{look.label}</b><br>predicted %{{x:.1f}} %, observed %{{y:.1f}} %<br>"
             "n = %{customdata:,}<extra></extra>",
-        )
+        )  # fmt: skip
     pieces.lay_out(figure, height=460)
     low = pieces.low_end(figure)
     figure.update_xaxes(title_text="Predicted quality of the pick, %", range=[low, 100.5])
     figure.update_yaxes(title_text="Observed mean score, %", range=[low, 100.5])
-    return figure
-
-
-def _calibration_errors(result: ReplayResult) -> go.Figure:
-    """Bars of the expected calibration error, for runs that did not keep the predictions."""
-    known = {name: item.calibration_error for name, item in result.summaries.items() if not style.is_single(name)}
-    names = [name for name in style.drawing_order(list(known)) if known[name] is not None]
-    if not names:
-        return pieces.empty_figure("No policy of this run predicted a quality, so there is nothing to calibrate.")
-    values = [pieces.scaled(known[name]) for name in names]
-    figure = go.Figure(
-        go.Bar(
-            x=values,
-            y=[style.label_of(name) for name in names],
-            orientation="h",
-            marker={"color": [style.style_of(name).color for name in names]},
-            text=[f"{value:.1f}" for value in values if value is not None],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="<b>%{y}</b><br>%{x:.2f} points off on average<extra></extra>",
-        )
-    )
-    pieces.lay_out(figure, height=140 + 34 * len(names))
-    figure.update_layout(bargap=0.4)
-    figure.update_xaxes(title_text="Expected calibration error, points", rangemode="tozero")
-    figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix=" ")
     return figure
 
 

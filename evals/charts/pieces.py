@@ -2,29 +2,40 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from evals.charts import style
-from evals.results import PolicySummary, ReplayResult
+from evals.results import ReplayResult
 
 Triple = tuple[float | None, float | None, float | None]
 """A figure and its 95 % interval: (middle, lo, hi)."""
+HOVER = "%{customdata}<extra></extra>"
 N_LABELS = 5
 _WIDE = ("mixture", "random", "cheapest")
 """Policies that reach down to the weakest models."""
 FAR_APART = 0.13
 """Least distance between two names, as a share of the axis."""
 AXIS: Mapping[str, Any] = {
-    "gridcolor": style.GRID,
-    "zeroline": False,
-    "linecolor": style.GRID,
-    "automargin": True,
-    "title": {"font": {"size": 13}, "standoff": 10},
-    "tickfont": {"size": 12},
-}
+    "gridcolor": style.GRID, "zeroline": False, "linecolor": style.GRID, "automargin": True,
+    "title": {"font": {"size": 13}, "standoff": 10}, "tickfont": {"size": 12},
+}  # fmt: skip
+_LEGEND: Mapping[str, Any] = {
+    "orientation": "h", "x": 0, "xref": "container", "xanchor": "left", "y": 0, "yref": "container",
+    "yanchor": "bottom", "font": {"size": 12}, "itemsizing": "constant",
+}  # fmt: skip
+_HOVER_LABEL: Mapping[str, Any] = {
+    "bgcolor": style.HOVER_BACKGROUND, "bordercolor": style.HOVER_BACKGROUND, "align": "left",
+    "font": {"color": "#ffffff", "size": 12},
+}  # fmt: skip
+_MODEBAR: Mapping[str, Any] = {
+    "bgcolor": style.CLEAR, "color": style.TEXT, "activecolor": style.SHADES[0],
+    "remove": ["select2d", "lasso2d", "autoScale2d"],
+}  # fmt: skip
 
 
 class Frame(NamedTuple):
@@ -38,46 +49,21 @@ class Frame(NamedTuple):
     """Single models that are not in the frame."""
 
 
-def layout(height: int) -> dict[str, Any]:
-    """The common layout: clear background, mid-tone text, legend below; `height` in pixels."""
-    return {
-        "height": height,
-        "template": "none",
-        "paper_bgcolor": style.CLEAR,
-        "plot_bgcolor": style.CLEAR,
-        "font": {"color": style.TEXT, "size": 13},
-        "margin": {"l": 44, "r": 14, "t": 16, "b": 48},
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "xref": "container",
-            "xanchor": "left",
-            "y": 0,
-            "yref": "container",
-            "yanchor": "bottom",
-            "font": {"size": 12},
-            "itemsizing": "constant",
-        },
-        "hoverlabel": {
-            "bgcolor": style.HOVER_BACKGROUND,
-            "bordercolor": style.HOVER_BACKGROUND,
-            "font": {"color": "#ffffff", "size": 12},
-            "align": "left",
-        },
-        "hovermode": "closest",
-        "dragmode": False,
-        "modebar": {
-            "bgcolor": style.CLEAR,
-            "color": style.TEXT,
-            "activecolor": style.SHADES[0],
-            "remove": ["select2d", "lasso2d", "autoScale2d"],
-        },
-    }
-
-
 def lay_out(figure: go.Figure, *, height: int) -> None:
-    """The common look: clear background, mid-tone text, legend below, narrow margins for a phone."""
-    figure.update_layout(layout(height))
+    """The common look: clear background, mid-tone text, legend below, margins for a phone; `height` in pixels."""
+    figure.update_layout(
+        height=height,
+        template="none",
+        paper_bgcolor=style.CLEAR,
+        plot_bgcolor=style.CLEAR,
+        font={"color": style.TEXT, "size": 13},
+        margin={"l": 44, "r": 14, "t": 16, "b": 48},
+        legend=_LEGEND,
+        hoverlabel=_HOVER_LABEL,
+        hovermode="closest",
+        dragmode=False,
+        modebar=_MODEBAR,
+    )
     figure.update_xaxes(AXIS)
     figure.update_yaxes(AXIS)
 
@@ -87,7 +73,7 @@ def empty_figure(text: str) -> go.Figure:
     figure = go.Figure()
     lay_out(figure, height=220)
     figure.update_layout(xaxis={"visible": False}, yaxis={"visible": False})
-    figure.add_annotation(text=wrap(text), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
+    figure.add_annotation(text="<br>".join(wrap(text, 44)), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
     return figure
 
 
@@ -95,61 +81,60 @@ def add_point(figure: go.Figure, row: pd.Series, x: str, policy: str, *, hover: 
     """One policy at its headline setting: `row` has the column `x`, quality, lo and hi, shares of 1."""
     look = style.style_of(policy)
     figure.add_scatter(
-        x=[row[x]],
-        y=[100 * row["quality"]],
+        x=[row[x]], y=[100 * row["quality"]], mode="markers", name=look.label, legendgroup=policy, zorder=look.z,
         error_y=errors([(row["quality"], row["lo"], row["hi"])], look.color),
-        mode="markers",
-        name=look.label,
-        legendgroup=policy,
-        zorder=look.z,
-        marker={
-            "color": look.color,
-            "symbol": look.symbol,
-            "size": look.size,
-            "line": {"color": look.color, "width": 1},
-        },
-        customdata=[hover],
-        hovertemplate="%{customdata}<extra></extra>",
-    )
+        marker={"color": look.color, "symbol": look.symbol, "size": look.size,
+                "line": {"color": look.color, "width": 1}},
+        customdata=[hover], hovertemplate=HOVER,
+    )  # fmt: skip
 
 
-def wrap(text: str, n_chars: int = 44) -> str:
-    """Text broken into lines that fit a phone."""
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + len(word) >= n_chars:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return "<br>".join(lines)
+def add_line(figure: go.Figure, table: pd.DataFrame, x: str, policy: str, *, hovers: Sequence[str]) -> None:
+    """The best that a policy's dial reaches: a line over the rows of `table`."""
+    look = style.style_of(policy)
+    figure.add_scatter(
+        x=table[x], y=100 * table["quality"], mode="lines", legendgroup=policy, showlegend=False, zorder=look.z,
+        line={"color": look.color, "width": look.width, "dash": look.dash}, customdata=hovers, hovertemplate=HOVER,
+    )  # fmt: skip
 
 
-def scaled(value: float | None) -> float | None:
-    """A share as percent or points; None and NaN stay unknown."""
-    return 100 * value if value is not None and style.is_known(value) else None
+def add_singles(
+    figure: go.Figure,
+    table: pd.DataFrame,
+    x: str,
+    *,
+    hovers: Sequence[str],
+    log_x: bool = True,
+    on_frontier: Any = None,
+) -> None:
+    """The single models as points; those on the frontier are larger, and named where there is room.
+
+    Args:
+        table: one row a model, by rising `x`; model and quality.
+        on_frontier: (n,) bool; None = better than all that cost less.
+    """
+    if on_frontier is None:
+        on_frontier = table["quality"] > table["quality"].cummax().shift(fill_value=-1)
+    named = set(spread_labels(table[on_frontier], x, log_x=log_x))
+    figure.add_scatter(
+        x=table[x], y=100 * table["quality"], mode="markers+text", name="single models",
+        text=[style.short_name(model, 18) if model in named else "" for model in table["model"]],
+        textposition=label_places(table[x], log_x=log_x), textfont={"size": 11, "color": style.TEXT}, cliponaxis=False,
+        marker={"color": "rgba(127,127,127,0.55)", "size": [9 if on else 6 for on in on_frontier],
+                "line": {"width": 0}},
+        customdata=hovers, hovertemplate=HOVER,
+    )  # fmt: skip
 
 
 def errors(triples: Sequence[Triple], color: str) -> dict[str, Any]:
     """Error bars in points from (middle, lo, hi); no bar where one of them is unknown."""
-    known = [all(style.is_known(part) for part in triple) for triple in triples]
-    above = [100 * (hi - middle) if is_known else 0 for (middle, _, hi), is_known in zip(triples, known, strict=True)]  # type: ignore[operator]
-    below = [100 * (middle - lo) if is_known else 0 for (middle, lo, _), is_known in zip(triples, known, strict=True)]  # type: ignore[operator]
+    figures = np.array(triples, dtype=float)
+    middle, lo, hi = np.where(np.isfinite(figures).all(axis=1, keepdims=True), 100 * figures, np.nan).T
     return {
-        "type": "data",
-        "symmetric": False,
-        "array": above,
-        "arrayminus": below,
-        "color": color,
-        "thickness": 1.6,
-        "width": 4,
-        "visible": any(known),
-    }
-
-
-def gain_at(summary: PolicySummary, percent: str) -> Triple:
-    """Gain at one budget, with its interval where the replay worked one out."""
-    pair = summary.intervals.get(f"gain_at_{percent}")
-    lo, hi = pair if pair is not None else (None, None)
-    return summary.equal_cost_gain.at.get(percent), lo, hi
+        "type": "data", "symmetric": False, "color": color, "thickness": 1.6, "width": 4,
+        "array": np.nan_to_num(hi - middle), "arrayminus": np.nan_to_num(middle - lo),
+        "visible": bool(np.isfinite(middle).any()),
+    }  # fmt: skip
 
 
 def with_range(middle: float | None, lo: float | None, hi: float | None) -> str:
@@ -225,11 +210,6 @@ def frame_of(result: ReplayResult) -> Frame | None:
     cost_hi = max(float(table["cost_usd_per_1k"].max()), float(singles["cost_usd_per_1k"].max())) * 1.3
     outside = (100 * singles["quality"] < lo - margin) | (singles["cost_usd_per_1k"] < cost_lo)
     return Frame(max(lo - margin, -1.0), min(hi + margin, 101.0), cost_lo, cost_hi, int(outside.sum()))
-
-
-def log_step(lo: float, hi: float) -> str | int:
-    """Ticks of a logarithmic axis that fit a phone: 1, 2, 5 over up to 2.7 decades, else every decade."""
-    return "D2" if math.log10(hi / lo) <= 2.7 else 1
 
 
 def spread_labels(table: pd.DataFrame, x: str, *, log_x: bool) -> list[str]:

@@ -27,11 +27,8 @@ def quality_cost_figure(result: ReplayResult, *, log_cost: bool = True) -> go.Fi
     if best is not None and style.is_known(best.cost_usd_per_1k):
         figure.add_vline(x=best.cost_usd_per_1k, line={"dash": "dot", "width": 1, "color": style.SHADES[0]})
     pieces.lay_out(figure, height=520)
-    figure.update_xaxes(title_text=pieces.cost_title(result), type="log" if log_cost else "linear")
-    if log_cost:
-        figure.update_xaxes(tickformat="~g")
-    else:
-        figure.update_xaxes(rangemode="tozero")
+    ticks = {"type": "log", "tickformat": "~g"} if log_cost else {"type": "linear", "rangemode": "tozero"}
+    figure.update_xaxes(title_text=pieces.cost_title(result), **ticks)
     figure.update_yaxes(title_text="Mean score, %")
     _frame(figure, result, log_cost=log_cost)
     return figure
@@ -65,8 +62,9 @@ def _frame(figure: go.Figure, result: ReplayResult, *, log_cost: bool) -> None:
         return
     figure.update_yaxes(range=[frame.quality_lo, frame.quality_hi])
     if log_cost:
-        step = pieces.log_step(frame.cost_lo, frame.cost_hi)
-        figure.update_xaxes(range=[math.log10(frame.cost_lo), math.log10(frame.cost_hi)], dtick=step)
+        lo, hi = math.log10(frame.cost_lo), math.log10(frame.cost_hi)
+        # ticks that fit a phone: 1, 2, 5 over up to 2.7 decades, else every decade
+        figure.update_xaxes(range=[lo, hi], dtick="D2" if hi - lo <= 2.7 else 1)
     if frame.n_outside:
         figure.add_annotation(
             text=f"{frame.n_outside} weaker or cheaper models outside", showarrow=False, x=1, xref="paper",
@@ -76,26 +74,9 @@ def _frame(figure: go.Figure, result: ReplayResult, *, log_cost: bool) -> None:
 
 def _add_singles(figure: go.Figure, result: ReplayResult, x: str, *, log_x: bool) -> None:
     table = result.singles[result.singles[x].notna() & result.singles["quality"].notna()].sort_values(x)
-    is_better = table["quality"] > table["quality"].cummax().shift(fill_value=-1)
-    table = table.assign(on_frontier=table["on_envelope"].astype(bool) if x == "cost_usd_per_1k" else is_better)
-    names = set(pieces.spread_labels(table[table["on_frontier"]], x, log_x=log_x))
-    figure.add_scatter(
-        x=table[x],
-        y=100 * table["quality"],
-        mode="markers+text",
-        name="single models",
-        text=[style.short_name(model, 18) if model in names else "" for model in table["model"]],
-        textposition=pieces.label_places(table[x], log_x=log_x),
-        textfont={"size": 11, "color": style.TEXT},
-        cliponaxis=False,
-        marker={
-            "color": "rgba(127,127,127,0.55)",
-            "size": [9 if on else 6 for on in table["on_frontier"]],
-            "line": {"width": 0},
-        },
-        customdata=[pieces.single_hover(row, x) for row in table.itertuples(index=False)],
-        hovertemplate="%{customdata}<extra></extra>",
-    )
+    corners = table["on_envelope"].astype(bool) if x == "cost_usd_per_1k" else None
+    hovers = [pieces.single_hover(row, x) for row in table.itertuples(index=False)]
+    pieces.add_singles(figure, table, x, hovers=hovers, log_x=log_x, on_frontier=corners)
 
 
 def _add_mixture(figure: go.Figure, result: ReplayResult) -> None:
@@ -103,15 +84,11 @@ def _add_mixture(figure: go.Figure, result: ReplayResult) -> None:
         return
     look = style.style_of("mixture")
     figure.add_scatter(
-        x=result.envelope["cost_usd_per_1k"],
-        y=100 * result.envelope["quality"],
-        mode="lines+markers",
-        name=look.label,
+        x=result.envelope["cost_usd_per_1k"], y=100 * result.envelope["quality"], mode="lines+markers", name=look.label,
         line={"color": look.color, "width": look.width, "dash": look.dash},
-        marker={"color": look.color, "symbol": look.symbol, "size": look.size},
-        customdata=result.envelope["model"],
+        marker={"color": look.color, "symbol": look.symbol, "size": look.size}, customdata=result.envelope["model"],
         hovertemplate="<b>mixture</b>, corner %{customdata}<br>%{y:.1f} % at $%{x:.3g} per 1,000<extra></extra>",
-    )
+    )  # fmt: skip
 
 
 def _add_dial(figure: go.Figure, result: ReplayResult, policy: str) -> None:
@@ -131,13 +108,8 @@ def _add_dial(figure: go.Figure, result: ReplayResult, policy: str) -> None:
             legendgroup=policy, showlegend=False, zorder=look.z,
             marker={"color": look.color, "size": 4, "opacity": 0.45}, hoverinfo="skip",
         )  # fmt: skip
-        figure.add_scatter(
-            x=line["cost_usd_per_1k"], y=100 * line["quality"], mode="lines",
-            legendgroup=policy, showlegend=False, zorder=look.z,
-            line={"color": look.color, "width": look.width, "dash": look.dash},
-            customdata=[pieces.point_hover(row, policy) for row in line.itertuples(index=False)],
-            hovertemplate="%{customdata}<extra></extra>",
-        )  # fmt: skip
+        hovers = [pieces.point_hover(row, policy) for row in line.itertuples(index=False)]
+        pieces.add_line(figure, line, "cost_usd_per_1k", policy, hovers=hovers)
     _add_headline(figure, result, policy, "cost_usd_per_1k")
 
 
@@ -145,15 +117,9 @@ def _add_band(figure: go.Figure, line: pd.DataFrame, look: style.PolicyStyle) ->
     red, green, blue = (int(look.color[at : at + 2], 16) for at in (1, 3, 5))
     figure.add_scatter(
         x=[*line["cost_usd_per_1k"], *line["cost_usd_per_1k"][::-1]],
-        y=[*(100 * line["hi"]), *(100 * line["lo"][::-1])],
-        fill="toself",
-        fillcolor=f"rgba({red},{green},{blue},0.16)",
-        line={"width": 0},
-        mode="lines",
-        showlegend=False,
-        legendgroup="omni",
-        hoverinfo="skip",
-    )
+        y=[*(100 * line["hi"]), *(100 * line["lo"][::-1])], mode="lines", line={"width": 0}, fill="toself",
+        fillcolor=f"rgba({red},{green},{blue},0.16)", showlegend=False, legendgroup="omni", hoverinfo="skip",
+    )  # fmt: skip
 
 
 def _add_headline(figure: go.Figure, result: ReplayResult, policy: str, x: str) -> None:

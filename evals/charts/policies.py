@@ -10,7 +10,6 @@ from evals.results import PolicySummary, ReplayResult
 _WITHOUT_LEARNING = (*style.CONTROLS, "random", "cheapest")
 _N_MODELS_SHOWN = 7
 _N_CATEGORIES_SHOWN = 30
-_MEAN = "mean"
 
 
 def gain_figure(result: ReplayResult) -> go.Figure:
@@ -30,13 +29,9 @@ def gain_figure(result: ReplayResult) -> go.Figure:
     pieces.lay_out(figure, height=460)
     ticks = [str(percent) for percent in BUDGET_PERCENTS]
     figure.update_xaxes(
-        title_text="Budget, % of the best single model's cost",
-        tickvals=list(range(len(ticks) + 1)),
-        ticktext=[*ticks, f"<b>{_MEAN}</b>"],
-        tickangle=0,
-        showgrid=False,
-        range=[-0.5, len(ticks) + 0.5],
-    )
+        title_text="Budget, % of the best single model's cost", tickvals=list(range(len(ticks) + 1)), tickangle=0,
+        ticktext=[*ticks, "<b>mean</b>"], showgrid=False, range=[-0.5, len(ticks) + 0.5],
+    )  # fmt: skip
     figure.update_yaxes(title_text="Points over the mixture")
     return figure
 
@@ -58,19 +53,14 @@ def category_figure(result: ReplayResult) -> go.Figure:
             z=[[None if cell is None else 100 * cell.difference for cell in line] for line in grid],
             x=[style.label_of(policy) for policy in policies],
             y=[pieces.category_label(name, sizes[name]) for name in categories],
-            text=[[pieces.cell_text(cell) for cell in line] for line in grid],
+            text=[[pieces.cell_text(cell) for cell in line] for line in grid], texttemplate="%{text}",
             customdata=[[pieces.cell_hover(cell) for cell in line] for line in grid],
-            texttemplate="%{text}",
             hovertemplate="<b>%{x}</b>, %{y}<br>%{customdata}<extra></extra>",
             colorscale=[[0, "rgba(213,94,0,0.62)"], [0.5, "rgba(128,128,128,0.06)"], [1, "rgba(42,126,196,0.62)"]],
-            zmin=-100 * limit,
-            zmax=100 * limit,
-            xgap=2,
-            ygap=2,
-            showscale=False,
+            zmin=-100 * limit, zmax=100 * limit, xgap=2, ygap=2, showscale=False,
             textfont={"color": style.TEXT, "size": 11},
         )
-    )
+    )  # fmt: skip
     pieces.lay_out(figure, height=110 + 36 * len(categories))
     figure.update_xaxes(side="top", tickangle=-40, showgrid=False)
     figure.update_yaxes(showgrid=False, ticksuffix=" ")
@@ -101,18 +91,12 @@ def destinations_figure(
         if max(parts) < 0.0005:
             continue
         figure.add_bar(
-            x=[100 * part for part in parts],
-            y=bars,
-            orientation="h",
+            x=[100 * part for part in parts], y=bars, orientation="h", marker={"color": color, "line": {"width": 0}},
             name=style.short_name(model) if model else "other models",
-            marker={"color": color, "line": {"width": 0}},
             text=[f"{100 * part:.0f}" if part >= 0.12 else "" for part in parts],
-            textposition="inside",
-            textangle=0,
-            insidetextanchor="middle",
-            insidetextfont={"color": "#ffffff"},
+            textposition="inside", textangle=0, insidetextanchor="middle", insidetextfont={"color": "#ffffff"},
             hovertemplate=f"<b>%{{y}}</b><br>{model or 'other models'}: %{{x:.1f}} % of prompts<extra></extra>",
-        )
+        )  # fmt: skip
     pieces.lay_out(figure, height=190 + 30 * len(bars))
     figure.update_layout(barmode="stack", bargap=0.3, legend_traceorder="normal")
     figure.update_xaxes(title_text="Share of test prompts, %", range=[0, 100])
@@ -123,7 +107,8 @@ def destinations_figure(
 def comparison_figure(first: ReplayResult, second: ReplayResult, *, labels: tuple[str, str]) -> go.Figure:
     """Mean equal-cost gain of every policy in two runs, with intervals."""
     names = style.drawing_order([name for name in first.summaries if name in second.summaries])
-    names = [name for name in names if name not in _WITHOUT_LEARNING and _has_gain(name, first, second)]
+    gains_of = {name: [run.summaries[name].equal_cost_gain.mean for run in (first, second)] for name in names}
+    names = [name for name in names if name not in _WITHOUT_LEARNING and None not in gains_of[name]]
     if not names:
         return pieces.empty_figure("The two runs have no policy with an equal-cost gain in common.")
     figure = go.Figure()
@@ -133,12 +118,11 @@ def comparison_figure(first: ReplayResult, second: ReplayResult, *, labels: tupl
             x=[None if gain.mean is None else 100 * gain.mean for gain in gains],
             y=[row + (-0.14, 0.14)[at] for row in range(len(names))],
             error_x=pieces.errors([(gain.mean, gain.lo, gain.hi) for gain in gains], style.SHADES[at]),
-            mode="markers",
-            name=label,
+            mode="markers", name=label,
             marker={"color": style.SHADES[at], "symbol": ("circle", "square")[at], "size": 11},
             customdata=[style.points_range(gain.lo, gain.hi) for gain in gains],
             hovertemplate="%{x:+.2f} points (%{customdata})<extra></extra>",
-        )
+        )  # fmt: skip
     figure.add_vline(x=0, line={"color": style.ZERO, "width": 2, "dash": "dash"})
     pieces.lay_out(figure, height=200 + 36 * len(names))
     figure.update_xaxes(title_text="Mean points over the mixture, 95 % interval")
@@ -148,32 +132,22 @@ def comparison_figure(first: ReplayResult, second: ReplayResult, *, labels: tupl
     return figure
 
 
-def _has_gain(policy: str, *results: ReplayResult) -> bool:
-    return all(result.summaries[policy].equal_cost_gain.mean is not None for result in results)
-
-
 def _add_gain(figure: go.Figure, summary: PolicySummary, *, shift: float) -> None:
     gain, look = summary.equal_cost_gain, style.style_of(summary.policy)
     is_main = summary.policy == "omni"
-    known = [(at, str(percent)) for at, percent in enumerate(BUDGET_PERCENTS) if gain.at.get(str(percent)) is not None]
-    triples = [pieces.gain_at(summary, percent) for _, percent in known]
+    shown = [(at, percent, gain.at.get(str(percent))) for at, percent in enumerate(BUDGET_PERCENTS)]
+    known = [(at, percent, value) for at, percent, value in shown if value is not None]
+    no_intervals: list[pieces.Triple] = [(None, None, None)] * (len(known) + 1)
     figure.add_scatter(
-        x=[at + shift for at, _ in known] + [None, len(BUDGET_PERCENTS) + shift],
-        y=[pieces.scaled(middle) for middle, _, _ in triples] + [None, pieces.scaled(gain.mean)],
-        error_y=pieces.errors([*triples, (None, None, None), (gain.mean, gain.lo, gain.hi)], look.color),
-        mode="lines+markers",
-        name=look.label,
+        x=[at + shift for at, _, _ in known] + [None, len(BUDGET_PERCENTS) + shift],
+        y=[100 * value for _, _, value in known] + [None, None if gain.mean is None else 100 * gain.mean],
+        error_y=pieces.errors([*no_intervals, (gain.mean, gain.lo, gain.hi)], look.color),
+        mode="lines+markers", name=look.label, zorder=look.z, opacity=1 if is_main else 0.8,
         line={"color": look.color, "width": look.width, "dash": look.dash},
         marker={"color": look.color, "symbol": look.symbol, "size": 13 if is_main else 8},
-        zorder=look.z,
-        opacity=1 if is_main else 0.8,
         customdata=[
-            *(
-                f"at {percent} % budget: {pieces.with_range(*triple)}"
-                for (_, percent), triple in zip(known, triples, strict=True)
-            ),
-            "",
-            f"mean over budgets: {pieces.with_range(gain.mean, gain.lo, gain.hi)}",
+            *(f"at {percent} % budget: {style.points(value, 2)} points" for _, percent, value in known), "",
+            f"mean over {gain.n_budgets} budgets: {pieces.with_range(gain.mean, gain.lo, gain.hi)}",
         ],
         hovertemplate=f"<b>{look.label}</b> %{{customdata}}<br>n = {summary.n_scored:,} test prompts<extra></extra>",
-    )
+    )  # fmt: skip

@@ -1,5 +1,6 @@
 """The benchmark tab's layout: components and which event goes where."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -16,6 +17,7 @@ from omni.store import Store
 DEFAULT_POLICIES = ("omni", "knn", "kmeans", "ridge")
 N_REPLAYS_WAITING = 4
 """Visitors whose replay may wait for its turn; more are told their place in the queue."""
+_QUIET: Mapping[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 CSS = """
 .bench-verdict{border:1px solid var(--border-color-primary);border-left:4px solid #d55e00;border-radius:8px;
 padding:14px 16px;background:var(--block-background-fill);color:var(--body-text-color)}
@@ -99,14 +101,9 @@ def _build_setup() -> Setup:
                 _words(text.POLICY_GLOSSARY)
             with gr.Accordion(text.MORE, open=False, elem_id="bench-more"):
                 seed = gr.Number(
-                    0,
-                    label=text.SEED,
-                    info=text.SEED_INFO,
-                    precision=0,
-                    minimum=0,
-                    maximum=MAX_SEED,
+                    0, label=text.SEED, info=text.SEED_INFO, precision=0, minimum=0, maximum=MAX_SEED,
                     elem_id="bench-seed",
-                )
+                )  # fmt: skip
     with gr.Row(equal_height=False):
         replay = gr.Button(text.REPLAY, variant="primary", elem_id="bench-replay", min_width=140, scale=0)
         stop = gr.Button(text.STOP, variant="stop", interactive=False, elem_id="bench-stop", min_width=140, scale=0)
@@ -144,7 +141,7 @@ def _build_cost(runs: BenchRuns, key: gr.State) -> None:
         scale = gr.Radio([text.LOG, text.LINEAR], value=text.LOG, label=text.COST_SCALE, elem_id="bench-scale")
         plot = _plot("bench-cost")
     _when_selected(tab, runs, on.on_cost, [key, scale], plot)
-    scale.input(on.bind(on.on_cost, runs), [key, scale], plot, show_progress="hidden", api_visibility="private")
+    scale.input(on.bind(on.on_cost, runs), [key, scale], plot, **_QUIET)
 
 
 def _build_destinations(runs: BenchRuns, key: gr.State) -> gr.Dropdown:
@@ -155,9 +152,7 @@ def _build_destinations(runs: BenchRuns, key: gr.State) -> gr.Dropdown:
         )
         plot = _plot("bench-destinations")
     _when_selected(tab, runs, on.on_destinations, [key, chosen], plot)
-    chosen.input(
-        on.bind(on.on_destinations, runs), [key, chosen], plot, show_progress="hidden", api_visibility="private"
-    )
+    chosen.input(on.bind(on.on_destinations, runs), [key, chosen], plot, **_QUIET)
     return chosen
 
 
@@ -183,9 +178,7 @@ def _build_misses(runs: BenchRuns, key: gr.State) -> gr.Dropdown:
         caption = _words(elem_id="bench-misses-caption")
         table = _table("bench-misses", text.TAB_MISSES, column_widths=[140, 190, 66, 190, 92, 140])
     _when_selected(tab, runs, on.on_misses, [key, chosen], [caption, table])
-    chosen.input(
-        on.bind(on.on_misses, runs), [key, chosen], [caption, table], show_progress="hidden", api_visibility="private"
-    )
+    chosen.input(on.bind(on.on_misses, runs), [key, chosen], [caption, table], **_QUIET)
     return chosen
 
 
@@ -203,32 +196,16 @@ def _build_earlier(runs: BenchRuns, shown: list[Any]) -> None:
             compared = _words(elem_id="bench-compared")
             plot = _plot("bench-comparison")
             table = _table("bench-comparison-table", text.COMPARE)
-    gr.on(
-        [earlier.expand, refresh.click],
-        on.bind(on.on_earlier, runs),
-        None,
-        [caption, picked, buttons],
-        show_progress="hidden",
-        api_visibility="private",
-    )
-    open_run.click(on.bind(on.on_open, runs), [picked], shown, show_progress="hidden", api_visibility="private")
-    compare.click(
-        on.bind(on.on_compare, runs), [picked], [box, compared, plot, table],
-        show_progress="hidden", api_visibility="private",
-    )  # fmt: skip
+    gr.on([earlier.expand, refresh.click], on.bind(on.on_earlier, runs), None, [caption, picked, buttons], **_QUIET)
+    open_run.click(on.bind(on.on_open, runs), [picked], shown, **_QUIET)
+    compare.click(on.bind(on.on_compare, runs), [picked], [box, compared, plot, table], **_QUIET)
 
 
 def _wire_setup(runs: BenchRuns, setup: Setup, shown: list[Any]) -> None:
     page = gr.context.Context.root_block
     if page is not None:
-        page.load(
-            on.bind(on.on_load, runs), None, [setup.recording, setup.facts],
-            show_progress="hidden", api_visibility="private",
-        )  # fmt: skip
-    setup.recording.input(
-        on.bind(on.on_recording, runs), [setup.recording], [setup.facts],
-        show_progress="hidden", api_visibility="private",
-    )  # fmt: skip
+        page.load(on.bind(on.on_load, runs), None, [setup.recording, setup.facts], **_QUIET)
+    setup.recording.input(on.bind(on.on_recording, runs), [setup.recording], [setup.facts], **_QUIET)
     setup.replay.click(
         on.bind(on.on_replay, runs),
         [setup.recording, setup.policies, setup.seed],
@@ -243,7 +220,7 @@ def _wire_setup(runs: BenchRuns, setup: Setup, shown: list[Any]) -> None:
 
 def _when_selected(tab: gr.Tab, runs: BenchRuns, handler: Any, inputs: list[Any], outputs: Any) -> None:
     """Draws a tab when it is opened: sixteen pictures at once would take seconds."""
-    tab.select(on.bind(handler, runs), inputs, outputs, show_progress="hidden", api_visibility="private")
+    tab.select(on.bind(handler, runs), inputs, outputs, **_QUIET)
 
 
 def _words(value: str = "", *, elem_id: str | None = None) -> gr.Markdown:

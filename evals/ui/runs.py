@@ -194,7 +194,8 @@ class BenchRuns:
             return known
         result = load_run(self.store, run_id)
         try:
-            categories = _categories(load_recording(result.recording).prompts) if self._is_on_offer(result) else None
+            is_on_offer = result.recording in self.entries
+            categories = _categories(load_recording(result.recording).prompts) if is_on_offer else None
         except RecordingError:
             categories = None
         slim = replace(result, choices=result.picks())
@@ -214,9 +215,6 @@ class BenchRuns:
             table.to_csv(csv, index=False)
             table.to_parquet(parquet, index=False)
         return Exports(*(str(path) for path in paths))
-
-    def _is_on_offer(self, result: ReplayResult) -> bool:
-        return result.recording in self.entries
 
     def _keep(self, result: ReplayResult) -> tuple[ReplayResult, str]:
         if self.store is None:

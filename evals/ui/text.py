@@ -22,7 +22,7 @@ Each learns from the recording's fit prompts and picks a model for each test pro
 - **omni**: this project's router. **omni, 0 labels**: the same from public facts alone, without the recording's scores.
 - **best single**: the model with the best mean score, for every prompt.
 - **mixture**: a coin between two fixed models, weighted to spend any given budget. It never reads the prompt.
-- **oracle**: the best model of each prompt, known afterwards. Nobody can be better.
+- **oracle**: the best model of each prompt, known afterwards. No policy can be better.
 - **kNN**: what did best on the most similar prompts. **k-means**: what did best in the prompt's cluster.
 - **ridge**: a linear prediction of each model's score. **matrix fact.**: the same through a few shared factors.
 - **task table**: what did best in the prompt's category, of which no other policy is told.
@@ -71,7 +71,7 @@ CAPTION_GAIN = (
 CAPTION_COST = (
     "Up and to the left is better. Each line is one policy with its dial turned from full quality to cheap; the dashed "
     "line is the mixture of fixed models; the blue dotted line is the best single model's cost. The oracle knows every "
-    "score in advance: nobody can reach it."
+    "score in advance: no policy can reach it."
 )
 CAPTION_LATENCY = (
     "Each policy at full quality, beside the single models. Up and to the left is better. Where the recording timed "

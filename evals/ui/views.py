@@ -13,6 +13,8 @@ CONTROLS = ("mixture", "best_single", "oracle")
 ROUTERS = ("omni", "omni_zero", "ridge", "knn", "kmeans", "matrix_factorisation", "task_table")
 """Who the verdict is about: the first of these in the run."""
 N_MISSES_SHOWN = 200
+_PLAIN_FIGURES = ("calibration_error", "router_arena", "p_value", "n_for_80_power", "routing_us", "fit_s",
+                  "n_scored", "n_failed", "n_total")  # fmt: skip
 _MISS_COLUMNS = ["Prompt", "Picked", "Score", "Best", "Its score", "Category"]
 
 
@@ -42,7 +44,7 @@ def verdict(result: ReplayResult) -> str:
     if router is None:
         return text.NO_ROUTER
     gain, against = router.equal_cost_gain, router.intervals.get("difference")
-    over_mixture = _sign(gain.mean, _pair(gain.lo, gain.hi))
+    over_mixture = _sign(gain.mean, gain.interval)
     over_single = _sign(_difference(result, router), against)
     answer = _answer(over_mixture, over_single)
     mixture = _mixture_clause(router, over_mixture, has_costs=result.cost_basis is not None)
@@ -117,38 +119,17 @@ def figures(result: ReplayResult) -> pd.DataFrame:
     rows = []
     for name in [*style.drawing_order(list(result.summaries)), *filter(style.is_single, result.summaries)]:
         item = result.summaries[name]
-        gain, worst = item.equal_cost_gain, item.worst_slice
-        quality = item.intervals.get("quality")
-        rows.append(
-            {
-                "recording": result.recording,
-                "policy": name,
-                "quality": item.quality,
-                "quality_lo": quality.lo if quality else None,
-                "quality_hi": quality.hi if quality else None,
-                "cost_usd_per_1k": item.cost_usd_per_1k,
-                "latency_s": item.latency_s,
-                **_waits_of(result, name),
-                "equal_cost_gain": gain.mean,
-                "equal_cost_gain_lo": gain.lo,
-                "equal_cost_gain_hi": gain.hi,
-                **{f"gain_at_{percent}": value for percent, value in gain.at.items()},
-                "aiq": item.aiq,
-                "cost_to_match": item.cost_to_match,
-                "gap_closed": item.gap_closed,
-                "worst_category": worst.category if worst else None,
-                "worst_difference": worst.difference if worst else None,
-                "calibration_error": item.calibration_error,
-                "router_arena": item.router_arena,
-                "p_value": item.p_value,
-                "n_for_80_power": item.n_for_80_power,
-                "routing_us": item.routing_us,
-                "fit_s": item.fit_s,
-                "n_scored": item.n_scored,
-                "n_failed": item.n_failed,
-                "n_total": item.n_total,
-            }
-        )
+        gain, worst, (lo, hi) = item.equal_cost_gain, item.worst_slice, item.intervals.get("quality") or (None, None)
+        row: dict[str, object] = {"recording": result.recording, "policy": name}
+        row |= {"quality": item.quality, "quality_lo": lo, "quality_hi": hi}
+        row |= {"cost_usd_per_1k": item.cost_usd_per_1k, "latency_s": item.latency_s, **_waits_of(result, name)}
+        row |= {"equal_cost_gain": gain.mean, "equal_cost_gain_lo": gain.lo, "equal_cost_gain_hi": gain.hi}
+        row |= {"equal_cost_gain_n_budgets": gain.n_budgets}
+        row |= {f"gain_at_{percent}": value for percent, value in gain.at.items()}
+        row |= {figure: getattr(item, figure) for figure in ("aiq", "cost_to_match", "gap_closed")}
+        row |= {"worst_category": worst and worst.category, "worst_difference": worst and worst.difference}
+        row |= {figure: getattr(item, figure) for figure in _PLAIN_FIGURES}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -229,10 +210,9 @@ def misses(result: ReplayResult, policy: str, categories: pd.Series | None) -> M
         categories: category by prompt_id; None = unknown.
     """
     table, label = result.picks(), style.label_of(policy)
-    ours = table[(table["policy"] == policy) & table["score"].notna()].set_index("prompt_id")
-    best = table[(table["policy"] == "oracle") & table["score"].notna()].set_index("prompt_id")
-    best = best[["model", "score"]].rename(columns={"model": "model_best", "score": "score_best"})
-    both = ours.join(best, how="inner")
+    table = table[table["score"].notna()].set_index("prompt_id")
+    ours, best = (table.loc[table["policy"] == name, ["model", "score"]] for name in (policy, "oracle"))
+    both = ours.join(best, how="inner", rsuffix="_best")
     missed = both[both["score_best"] > both["score"] + 1e-9]
     if missed.empty:
         return Misses(text.NO_MISSES.format(policy=label), pd.DataFrame(columns=_MISS_COLUMNS))
@@ -241,10 +221,10 @@ def misses(result: ReplayResult, policy: str, categories: pd.Series | None) -> M
     missed = missed.sort_values(["lost", "prompt_id"], ascending=[False, True], kind="stable").head(N_MISSES_SHOWN)
     if len(missed) == N_MISSES_SHOWN:
         caption += text.CAPTION_MISSES_CUT.format(n_shown=len(missed))
-    named = missed["prompt_id"].map(categories) if categories is not None else pd.Series(None, index=missed.index)
+    named = missed["prompt_id"].map({} if categories is None else categories)
     rows = {
         "Prompt": missed["prompt_id"],
-        "Category": [value if isinstance(value, str) else style.DASH for value in named],
+        "Category": named.astype(object).where(named.notna(), style.DASH),
         "Picked": missed["model"],
         "Score": [f"{value:.2f}" for value in missed["score"]],
         "Best": missed["model_best"],
@@ -258,20 +238,13 @@ def comparison(first: ReplayResult, second: ReplayResult) -> pd.DataFrame:
     names = style.drawing_order(list({**first.summaries, **second.summaries}))
     rows = []
     for name in names:
-        a, b = first.summaries.get(name), second.summaries.get(name)
-        gain_a, gain_b = (item.equal_cost_gain.mean if item else None for item in (a, b))
-        quality_a, quality_b = (item.quality if item else None for item in (a, b))
-        rows.append(
-            {
-                "Policy": style.label_of(name),
-                "Score A": style.percent(quality_a),
-                "Score B": style.percent(quality_b),
-                "Difference": style.points(_minus(quality_b, quality_a)),
-                "Gain A": style.points(gain_a),
-                "Gain B": style.points(gain_b),
-                "Gain difference": style.points(_minus(gain_b, gain_a)),
-            }
-        )
+        items = [run.summaries.get(name) for run in (first, second)]
+        scores = [None if item is None else item.quality for item in items]
+        gains = [None if item is None else item.equal_cost_gain.mean for item in items]
+        row = {"Policy": style.label_of(name), "Score A": style.percent(scores[0]), "Score B": style.percent(scores[1])}
+        row |= {"Difference": style.points(_minus(scores[1], scores[0]))}
+        row |= {"Gain A": style.points(gains[0]), "Gain B": style.points(gains[1])}
+        rows.append(row | {"Gain difference": style.points(_minus(gains[1], gains[0]))})
     return pd.DataFrame(rows)
 
 
@@ -307,17 +280,9 @@ def _single_clause(result: ReplayResult, router: PolicySummary, sign: int | None
 
 
 def _difference(result: ReplayResult, router: PolicySummary) -> float | None:
-    """Router minus best single model at full quality, on the prompts where both count: gaps must not choose sides."""
+    """Router less best single model at full quality; of a run kept by an earlier version, the difference of means."""
     best = result.summaries.get("best_single")
-    if best is None or not router.n_failed + best.n_failed:
-        return _minus(router.quality, best.quality if best else None)
-    table = result.picks()
-    ours, theirs = (
-        table[table["policy"] == name].set_index(table["prompt_id"][table["policy"] == name].astype(str))["score"]
-        for name in (router.policy, best.policy)
-    )
-    apart = (ours - theirs).dropna()
-    return float(apart.mean()) if len(apart) else None
+    return _minus(router.quality, best.quality if best else None) if router.difference is None else router.difference
 
 
 def _sign(middle: float | None, interval: Interval | None) -> int | None:

@@ -10,7 +10,7 @@ SURE = 2.0
 contradict each other change nothing."""
 DOUBT = 16.0
 """Pseudo-visitors who say nothing: a prior standard deviation of 0.5 logits around no correction, between what public
-figures state of their error and what they are off by against outcomes (0.43, 0.60; `python -m evals zero --models`)."""
+figures state of their error and what they are off by against outcomes (0.43, 0.60; `evals/studies/LOG.md`)."""
 BOUND = 1.0
 """Greatest correction, logits: of two in three good answers it makes 42 % or 84 %. What keeps visitors from swinging a
 ranking is `hold_places`, so the bound need not."""

@@ -80,6 +80,7 @@ def load_recording(path_or_name: str | Path, reader: PromptReader | None = None)
         models=models[scored],
         prompts=prompts.rows,
         scores=figures["score"],
+        draw_scores=None if outcomes.draw_scores is None else outcomes.draw_scores[:, :, scored],
         costs_usd=costs.costs_usd,
         latencies_s=latencies,
         input_tokens=costs.input_tokens,

@@ -215,40 +215,65 @@ class OutcomeMatrices:
     """Outcomes as (n_prompts, n_models) float64 matrices by column name; NaN = unknown."""
 
     figures: dict[str, np.ndarray]
+    draw_scores: np.ndarray | None
+    """(n_draws, n_prompts, n_models) the scores that the matrix averages; None where each pair has one row."""
     has_rows: np.ndarray
     """(n_models,) bool: the model has at least one row."""
 
 
 def read_outcomes(folder: Path, prompt_ids: Sequence[str], models: Sequence[str]) -> OutcomeMatrices:
-    """The outcomes of the given prompts (rows) and models (columns).
+    """The outcomes of the given prompts (rows) and models (columns), means over the draws of a pair.
 
     Raises:
         RecordingError: missing or unreadable file or column, a prompt or model that the other files do not know, a pair
             twice, a score outside 0..1, a negative or infinite figure, no score at all.
     """
     path = _existing(folder / "outcomes.parquet", "with prompt_id, model and score")
-    table = _read_columns(path, ("prompt_id", "model", "score"), FIGURES[1:])
+    table = _read_columns(path, ("prompt_id", "model", "score"), (*FIGURES[1:], "draw"))
     at_prompt = _positions(path, table, "prompt_id", prompt_ids, "prompts.parquet")
     at_model = _positions(path, table, "model", models, "models.csv")
-    cell = at_prompt * len(models) + at_model
-    twice = pd.Series(cell).duplicated().to_numpy()
-    if twice.any():
-        row = int(np.flatnonzero(twice)[0])
-        raise RecordingError(
-            f"{path}: {int(twice.sum())} rows repeat a prompt and model, first row {row + 1} (prompt_id "
-            f"{prompt_ids[at_prompt[row]]!r}, model {models[at_model[row]]!r}); expected one row each, average them."
-        )
-    figures = {}
+    at_draw = _number_draws(path, table, at_prompt * len(models) + at_model)
+    shape = (int(at_draw.max(initial=0)) + 1, len(prompt_ids), len(models))
+    figures, draw_scores = {}, None
     for column in FIGURES:
         values = _figures(path, table, column, at_most=1.0 if column == "score" else LARGEST_FIGURE)
-        matrix = np.full(len(prompt_ids) * len(models), np.nan)
-        matrix[cell] = values
-        figures[column] = matrix.reshape(len(prompt_ids), len(models))
+        stacked = np.full(shape, np.nan)
+        stacked[at_draw, at_prompt, at_model] = values
+        if column == "score" and len(stacked) > 1:
+            draw_scores = stacked
+        figures[column] = _mean_over_draws(stacked)
     if np.isnan(figures["score"]).all():
         raise RecordingError(f"{path}: column score: no row has a score; a recording needs at least some.")
     has_rows = np.zeros(len(models), dtype=bool)
     has_rows[at_model] = True
-    return OutcomeMatrices(figures=figures, has_rows=has_rows)
+    return OutcomeMatrices(figures=figures, draw_scores=draw_scores, has_rows=has_rows)
+
+
+def _number_draws(path: Path, table: pd.DataFrame, cell: np.ndarray) -> np.ndarray:
+    """Per row, how many answers of the same pair come before it by their draw; all 0 where each pair has one row."""
+    pairs = pd.DataFrame({"cell": cell, "draw": np.nan_to_num(_figures(path, table, "draw"), nan=-1.0)})
+    twice = pairs.duplicated().to_numpy()
+    if twice.any():
+        row = int(np.flatnonzero(twice)[0])
+        prompt_id, model = (_plain(table[column].iloc[row]) for column in ("prompt_id", "model"))
+        raise RecordingError(
+            f"{path}: {int(twice.sum())} rows repeat a prompt and model, first row {row + 1} (prompt_id {prompt_id!r}, "
+            f"model {model!r}); expected one row each, average them, or number them in a column draw."
+        )
+    if not pairs["cell"].duplicated().any():
+        return np.zeros(len(pairs), dtype=int)
+    # numbered anew within each pair, as draws may be numbered through all rows
+    ranks: np.ndarray = pairs.groupby("cell")["draw"].rank(method="first").to_numpy(dtype=int) - 1
+    return ranks
+
+
+def _mean_over_draws(stacked: np.ndarray) -> np.ndarray:
+    """Means of the known figures, NaN without any."""
+    if len(stacked) == 1:
+        return stacked[0]
+    n_known = np.isfinite(stacked).sum(axis=0)
+    mean: np.ndarray = np.where(n_known > 0, np.nansum(stacked, axis=0) / np.maximum(n_known, 1), np.nan)
+    return mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

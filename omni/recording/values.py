@@ -47,6 +47,9 @@ class Recording:
     latency_basis: Literal["recorded"] | None
     profiles: tuple[PromptProfile, ...] = field(default=(), repr=False)
     """What reading found in each prompt, with its feature row; typical profiles when none are given."""
+    draw_scores: np.ndarray | None = field(default=None, repr=False)
+    """(n_draws, n_prompts, n_models) scores of single answers, where models answered a prompt several times: `scores`
+    holds their means. Models are drawn independently. None with one answer each, and for mixed recordings."""
     profile_version: str = ""
     """Fingerprint of the reader that made `profiles`; empty for typical ones."""
     cautions: tuple[str, ...] = ()
@@ -98,6 +101,7 @@ class Recording:
             models=self.models.iloc[columns],
             prompts=self.prompts.iloc[keep].reset_index(drop=True),
             scores=self.scores[cells],
+            draw_scores=None if self.draw_scores is None else self.draw_scores[:, cells[0], cells[1]],
             costs_usd=self.costs_usd[cells],
             latencies_s=self.latencies_s[cells],
             input_tokens=self.input_tokens[cells],

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evals.arena import estimate_latencies
+from evals.arena import build_arena, estimate_latencies
 from evals.replay import replay
+from evals.tables import repeatable_gap_of
 from omni.catalog import load_catalog
 from tests.builders import build_recording
 
@@ -43,3 +44,13 @@ def test_estimates_are_marked_as_such(catalog):
     assert result.singles.set_index("model")["latency_basis"].to_dict()["model-a"] == "estimated"
     assert set(result.choices["latency_basis"]) == {"estimated"}
     assert result.versions["catalog"] == catalog.version
+
+
+def test_the_repeatable_gap_reads_the_test_side_and_the_pool():
+    """Two draws that agree everywhere repeat the whole gap; draws of the fit side change nothing."""
+    recording = build_recording(seed=1)
+    draws = np.stack([recording.scores, recording.scores])
+    draws[1, recording.is_fit] = 1.0 - draws[1, recording.is_fit]
+    arena = build_arena(replace(recording, draw_scores=draws), seed=0)
+    assert repeatable_gap_of(arena, 3) == pytest.approx(1.0)
+    assert repeatable_gap_of(build_arena(recording, seed=0), 3) is None

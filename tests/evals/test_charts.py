@@ -116,15 +116,6 @@ def test_gain_picture_leaves_unknown_budgets_out():
     assert omni.error_y.array[-1] == pytest.approx(1.2)
 
 
-def test_gain_picture_shows_intervals_by_budget_where_known():
-    """`gain_at_<percent>` intervals become error bars."""
-    result = make_result()
-    omni = result.summaries["omni"]
-    wider = replace(omni, intervals={**omni.intervals, "gain_at_50": (0.0, 0.05)})
-    figure = charts.gain_figure(replace(result, summaries={**result.summaries, "omni": wider}))
-    assert max(figure.data[0].error_y.array[:4]) == pytest.approx(2.9)
-
-
 def test_heatmap_is_bold_where_the_interval_excludes_zero():
     """Bold cells have an interval on one side of 0."""
     figure = charts.category_figure(make_result())
@@ -163,11 +154,11 @@ def test_the_calibration_legend_says_how_far_off_and_what_chance_makes():
     assert all(re.fullmatch(r".+: off by \d+\.\d \(\d+\.\d\)", name) for name in names)
 
 
-def test_calibration_without_predictions_shows_the_error():
-    """A stored run without predictions still has its calibration error."""
+def test_calibration_without_predictions_is_a_sentence():
+    """A run of controls alone predicts nothing."""
     result = make_result()
-    figure = charts.calibration_figure(replace(result, choices=result.choices.drop(columns="predicted_quality")))
-    assert figure.data[0].x == pytest.approx((5.0,) * 4)
+    figure = charts.calibration_figure(replace(result, choices=result.choices.assign(predicted_quality=np.nan)))
+    assert "nothing to calibrate" in said(figure)
 
 
 def test_short_names_drop_owner_and_tuning():

@@ -14,6 +14,7 @@ from evals.metrics import (
     equal_cost_gains,
     gap_closed,
     mean_known,
+    repeatable_gap,
     router_arena_score,
 )
 
@@ -132,3 +133,34 @@ def test_router_arena_score_by_hand():
     assert router_arena_score(0.7, 200.0) == pytest.approx(0.0)
     assert router_arena_score(0.7, None) is None
     assert router_arena_score(0.7, 0.0) is None
+
+
+def test_the_repeatable_part_of_the_gap_is_scored_on_the_other_draws():
+    """Two draws of two models. Prompt 1: the second is better in both. Prompt 2: the first is. Prompt 3: luck.
+
+    Chosen on draw 1 the picks gain 1, 0 and 0 on draw 2; chosen on draw 2 they gain 1, 0 and -1 on draw 1. The
+    oracle's gap on mean scores is 1, 0 and 0 each time: (1 + 0) / (1 + 1).
+    """
+    first = [[0, 1], [1, 0], [1, 0]]
+    second = [[0, 1], [1, 0], [0, 1]]
+    draws = np.array([first, second], dtype=float)
+    assert repeatable_gap(draws, 0, np.array([1.0, 2.0])) == pytest.approx(0.5)
+
+
+def test_a_tie_on_one_draw_goes_to_the_cheapest_model():
+    """Both answer right on draw 1. On draw 2 only the dear one does, which a cheap pick misses and a dear one gets.
+
+    The best single model is the third, always wrong on draw 2: gains on draw 2 are 0 for the cheap pick and 1 for the
+    dear one. On draw 1, after choosing the dear one on draw 2, nothing is gained over it. The gap is 1 - 1/2 each time.
+    """
+    draws = np.array([[[1, 1, 1]], [[0, 1, 0]]], dtype=float)
+    assert repeatable_gap(draws, 2, np.array([1.0, 2.0, 3.0])) == pytest.approx(0.0)
+    assert repeatable_gap(draws, 2, np.array([2.0, 1.0, 3.0])) == pytest.approx(1.0)
+
+
+def test_without_a_second_draw_or_a_gap_nothing_repeats():
+    """Unknown, not 0."""
+    one = np.array([[[0.0, 1.0]]])
+    assert repeatable_gap(one, 0, np.ones(2)) is None
+    assert repeatable_gap(np.concatenate([one, np.full_like(one, np.nan)]), 0, np.ones(2)) is None
+    assert repeatable_gap(np.zeros((2, 3, 2)), 0, np.ones(2)) is None

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from evals.recordings import list_recordings, mix_recordings, write_recording
-from evals.sources import MIXED, SHIPPED
+from evals.recordings import list_recordings, write_recording
+from evals.studies.sources import MIXED, SHIPPED
 from omni.errors import RecordingError
 from omni.recording import load_recording, recordings_folder, shipped_names
-from omni.recording.mix import SHARED_GROUP
+from omni.recording.mix import SHARED_GROUP, mix
 from tests.recording_builders import FakeReader, tiny_models, tiny_outcomes, tiny_prompts, write_folder
 
 MAX_SHIPPED_MB = 22
@@ -115,11 +115,11 @@ def test_mixing_keeps_the_wanted_models_in_order(tmp_path: Path) -> None:
     parts = [
         load_recording(write_folder(tmp_path / name, card=f"name: {name}\n"), FakeReader()) for name in ("one", "two")
     ]
-    mixed = mix_recordings(parts, models=["org/small"])
+    mixed = mix(parts, models=["org/small"])
     assert list(mixed.models.index) == ["org/small"]
     assert mixed.scores.shape == (80, 1)
     with pytest.raises(RecordingError, match="'org/other' is not in every part"):
-        mix_recordings(parts, models=["org/other"])
+        mix(parts, models=["org/other"])
 
 
 def test_two_rows_of_one_hub_id_are_matched_by_name(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_two_rows_of_one_hub_id_are_matched_by_name(tmp_path: Path) -> None:
         ),
         FakeReader(),
     )
-    assert list(mix_recordings([one, two]).models.index) == ["large", "small"]
+    assert list(mix([one, two]).models.index) == ["large", "small"]
 
 
 def test_listed_counts_are_those_of_the_loaded_recordings() -> None:

@@ -254,7 +254,7 @@ def test_the_json_has_the_agreed_names(result):
         "quality", "cost_usd_per_1k", "aiq", "equal_cost_gain", "cost_to_match", "gap_closed", "worst_slice",
         "n_scored", "n_failed",
     }  # fmt: skip
-    assert set(figures["policies"]["omni"]["equal_cost_gain"]) == {"mean", "lo", "hi", "at"}
+    assert set(figures["policies"]["omni"]["equal_cost_gain"]) == {"mean", "lo", "hi", "at", "n_budgets"}
     assert list(figures["policies"]["omni"]["equal_cost_gain"]["at"]) == ["10", "25", "50", "75", "100"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from evals.replay import replay
 from evals.report import decisions_table, export_table, figures_table, to_text
-from evals.store import MIGRATIONS, delete_run, kept_settings, load_run, load_runs, prepare, save_run
+from evals.store import MIGRATIONS, kept_settings, load_run, load_runs, prepare, save_run
 from omni.errors import InputError, StoreError
 from omni.store import open_store
 from tests.builders import build_recording
@@ -64,15 +64,6 @@ def test_runs_are_listed_newest_first(store, result):
     old = save_run(store, replace(result, started_at="2026-01-01T00:00:00.000+00:00"))
     new = save_run(store, result)
     assert load_runs(store)["run_id"].tolist() == [new, old]
-
-
-def test_deleting_a_run_leaves_the_others(store, result):
-    """Nothing of it stays in any table."""
-    gone, stays = save_run(store, result), save_run(store, result)
-    assert delete_run(store, gone)
-    assert not delete_run(store, gone)
-    assert load_runs(store)["run_id"].tolist() == [stays]
-    assert set(store.read("SELECT DISTINCT run_id FROM eval_results")["run_id"]) == {stays}
 
 
 def test_an_unknown_run_lists_the_known(store, result):
@@ -147,3 +138,43 @@ def test_the_text_cautions_of_what_reading_the_files_brought_up():
     """A split that tears groups apart makes every figure too good; who reads them must know."""
     torn = replace(build_recording(), cautions=("2 groups stand on both sides.",))
     assert "Caution: 2 groups stand on both sides." in to_text(replay(torn, ["knn"]))
+
+
+def _with_budgets(result, n_budgets):
+    """The run with its gains known at so many of the dearest budgets."""
+    summaries = {}
+    for name, summary in result.summaries.items():
+        at = dict.fromkeys(summary.equal_cost_gain.at)
+        at |= dict.fromkeys(list(at)[len(at) - n_budgets :], 0.01)
+        summaries[name] = replace(summary, equal_cost_gain=replace(summary.equal_cost_gain, at=at))
+    return replace(result, summaries=summaries)
+
+
+def test_a_gain_over_fewer_budgets_says_so(store, result):
+    """In the text, the JSON and the export, and after the store; a gain over all five needs no word."""
+    partial = load_run(store, save_run(store, _with_budgets(result, 3)))
+    assert "Gain over 3 of 5 budgets" in to_text(partial)
+    assert partial.to_json()["policies"]["knn"]["equal_cost_gain"]["n_budgets"] == 3
+    assert figures_table(partial)["gain_n_budgets"].eq(3).all()
+    assert "of 5 budgets" not in to_text(_with_budgets(result, 5))
+
+
+def test_a_best_model_that_is_the_cheapest_leaves_nothing_to_trade():
+    """Said in the text and the JSON, and not where a cheaper model is there or costs are unknown."""
+    result = replay(build_recording(dominant=2), ["best_single"])
+    assert result.nothing_to_trade
+    assert result.to_json()["nothing_to_trade"] is True
+    assert "Nothing to trade: the best single model is also the cheapest." in to_text(result)
+    cheaper = replay(build_recording(seed=1), ["best_single"])
+    assert cheaper.singles["cost_usd_per_1k"].idxmin() != cheaper.singles["quality"].idxmax()
+    assert not cheaper.nothing_to_trade
+    assert not replay(build_recording(dominant=2, with_costs=False), ["best_single"]).nothing_to_trade
+
+
+def test_the_repeatable_part_of_the_gap_is_shown_and_kept(store, result):
+    """Nothing is said where answers were drawn once."""
+    again = load_run(store, save_run(store, replace(result, repeatable_gap=0.25)))
+    assert again.to_json()["repeatable_gap"] == 0.25
+    assert "25% of the gap to the oracle repeats" in to_text(again)
+    assert load_run(store, save_run(store, result)).repeatable_gap is None
+    assert "drawn again" not in to_text(result)

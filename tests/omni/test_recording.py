@@ -374,3 +374,35 @@ def test_features_that_are_not_equal_lists_of_numbers_are_refused(tmp_path: Path
     table.to_parquet(tmp_path / "features.parquet")
     with pytest.raises(RecordingError, match=r"features.parquet: column embedding"):
         load_recording(tmp_path)
+
+
+def test_draws_of_one_model_are_averaged_and_kept(tmp_path: Path) -> None:
+    """Three answers to p0 of small, one with no score; all other pairs were drawn once. Numbers may have gaps."""
+    outcomes = tiny_outcomes().assign(draw=0)
+    more = outcomes.iloc[[0, 0, 0]].assign(draw=[9, 4, 5], score=[1.0, None, 0.0], output_tokens=[10, 20, 30])
+    outcomes = pd.concat([outcomes.iloc[1:], more], ignore_index=True)
+    recording = load_recording(write_folder(tmp_path, outcomes=outcomes), READER)
+    assert recording.scores[0, 0] == 0.5
+    assert recording.output_tokens[0, 0] == 20
+    assert recording.draw_scores is not None
+    np.testing.assert_array_equal(recording.draw_scores[:, 0, 0], [np.nan, 0.0, 1.0])
+    assert np.isfinite(recording.draw_scores[0, 1:]).all()
+    assert np.isnan(recording.draw_scores[1:, 1:]).all()
+    part = recording.subset(rows=np.array([0, 3]), models=["large", "small"])
+    assert part.draw_scores is not None
+    np.testing.assert_array_equal(part.draw_scores[:, 0, 1], [np.nan, 0.0, 1.0])
+
+
+def test_a_draw_column_without_a_second_draw_changes_nothing(tmp_path: Path) -> None:
+    """One row a pair is one draw, however it is numbered."""
+    outcomes = tiny_outcomes()
+    recording = load_recording(write_folder(tmp_path, outcomes=outcomes.assign(draw=range(len(outcomes)))), READER)
+    assert recording.draw_scores is None
+
+
+def test_the_same_draw_twice_is_refused(tmp_path: Path) -> None:
+    """With what to do."""
+    outcomes = tiny_outcomes().assign(draw=1)
+    outcomes = pd.concat([outcomes, outcomes.iloc[[5]]], ignore_index=True)
+    with pytest.raises(RecordingError, match=r"repeat a prompt and model.*column draw"):
+        load_recording(write_folder(tmp_path, outcomes=outcomes), READER)

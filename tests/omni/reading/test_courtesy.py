@@ -2,7 +2,7 @@
 
 import pytest
 
-from evals.edits import POLITENESS
+from evals.studies.edits import POLITENESS
 from omni.config import DATA_DIR
 from omni.errors import OmniError
 from omni.reading.courtesy import load_courtesy

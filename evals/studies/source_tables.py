@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evals.sources import Source
+from evals.studies.sources import Source
 from omni.errors import RecordingError
 from omni.recording.mix import SHARED_GROUP
 from omni.recording.split import join_groups, split_rows, text_key

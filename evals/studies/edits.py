@@ -1,7 +1,7 @@
 """Edits that change the wording or the form of a prompt and keep its question.
 
 The polite words stand here apart from the list that reading sets aside (`omni/reading/courtesy.py`); a test holds the
-edits marked "unlisted" out of it, so that they show what a wording costs that nobody listed.
+edits marked "unlisted" out of it, so that they show what a wording costs that is on no list.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,4 @@
-"""Does the router hold on recordings unlike those it was made with? Odd variants of recordings, each replayed.
-
-    python -m evals stress [RECORDING ...]
+"""How the router does on odd variants of recordings: small, torn, lucky, unpriced and others.
 
 A variant fails when a policy cannot be fitted, figures do not add up, or anything is raised. Where it runs, the
 router's choices at full quality are compared with the best single model's, chosen on the fit side: paired on the test
@@ -21,9 +19,10 @@ import pandas as pd
 from evals.replay import replay
 from evals.results import Interval, ReplayResult
 from evals.stats import MIN_GROUPS, group_sums, percentile_interval, ratio, resample_weights
-from evals.variants import VARIANTS
+from evals.studies.shipped import SHIPPED_RECORDINGS
+from evals.studies.variants import VARIANTS
 from omni.errors import InputError, OmniError
-from omni.recording import Recording, load_recording, shipped_names
+from omni.recording import Recording, load_recording
 
 ROUTER, CONTROL = "omni", "best_single"
 _HEAD = (
@@ -63,15 +62,13 @@ class Trial:
         return self.interval is not None and self.interval.hi < 0.0
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds the command and its options."""
-    parser = subparsers.add_parser("stress", help="replay odd variants of recordings: small, torn, lucky, unpriced …")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
     parser.add_argument("recordings", nargs="*", metavar="RECORDING", help="names or folders; default: all shipped")
     parser.add_argument("--only", metavar="A,B", help=f"variants to try; default: all {len(VARIANTS)}")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="draws of each variant; default: 1")
     parser.add_argument("--all-policies", action="store_true", help="fit every policy, not the router alone")
     parser.add_argument("--json", action="store_true")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -88,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     if args.seeds < 1:
         raise InputError(f"--seeds is {args.seeds!r}; expected 1 or more.")
     trials: list[Trial] = []
-    for name in args.recordings or shipped_names():
+    for name in args.recordings or SHIPPED_RECORDINGS:
         recording = load_recording(name)
         for variant in names:
             for seed in range(args.seeds):

@@ -1,44 +1,40 @@
 """Builds the shipped recordings from public result sets: figures and features go in, sentences stay out.
 
-    python -m evals build SOURCE_FOLDER
-
 SOURCE_FOLDER holds, for each source, prompts.parquet and outcomes.parquet, and one models.csv for all.
 """
 
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from evals.recordings import write_card, write_features, write_tables
-from evals.source_tables import SourceTables, assign_sides, read_model_ids, read_prompts, read_source
-from evals.sources import MIXED, SHIPPED, Mixed, Source
+from evals.studies.source_tables import SourceTables, assign_sides, read_model_ids, read_prompts, read_source
+from evals.studies.sources import MIXED, SHIPPED, Mixed, Source
 from omni.catalog import Catalog, estimate_price, load_catalog
-from omni.config import DATA_DIR
 from omni.errors import CatalogError, RecordingError
 from omni.reading.tokens import estimate_tokens
 from omni.recording import Recording, load_recording, recordings_folder
+from omni.recording.load import PromptReader
+from omni.types import Conversation
 
-if TYPE_CHECKING:
-    from omni.reading import FeatureMaker
-
+READ_BATCH = 512
 CHARS_PER_TOKEN: Mapping[str, float] = {"en": 4.0, "pl": 3.0, "ja": 1.45, "zh": 1.4, "ko": 1.5}
 """Rate at which answers become tokens where only their length in characters was kept."""
+
 HIDDEN_REASONING_TOKENS = 3000.0
 """Assumed for each answer of a model that thinks first, where only the final answer was kept."""
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds `build` to the command line."""
-    parser = subparsers.add_parser("build", help="build the shipped recordings from a folder of result sets")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
     parser.add_argument("source_folder", type=Path, help="folder with a folder for each source, and models.csv")
     parser.add_argument("--out", type=Path, default=None, help="where to write; default: data/recordings")
     parser.add_argument("--only", default="", help="names to write, separated by commas; default: all")
     parser.add_argument("--with-text", action="store_true", help="keep prompts, for your own machine only")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,15 +53,17 @@ def build(
     with_text: bool = False,
     sources: Sequence[Source] = SHIPPED,
     mixed: Sequence[Mixed] = MIXED,
-    features: "FeatureMaker | None" = None,
+    reader: PromptReader | None = None,
+    n_embedding: int | None = None,
 ) -> list[str]:
     """Writes the recordings and returns one line about each.
 
     Args:
         out: folder of recordings; None = the shipped ones.
         only: names to write; empty = all. Sides are decided over all sources in any case.
-        with_text: keep the prompts instead of features.
-        features: None = the shipped maker.
+        with_text: keep the prompts instead of what was read in them.
+        reader: None = the shipped one.
+        n_embedding: of another reader, how many features are kept as int8; None = all.
 
     Raises:
         RecordingError: a source file is missing, or a name is unknown.
@@ -78,25 +76,22 @@ def build(
     ids = read_model_ids(recordings_folder() / "model_ids.csv")
     prompts = assign_sides({source.name: read_prompts(source_folder, source) for source in sources}, sources)
     catalog = load_catalog()
-    if features is None:
-        features = _default_features()
+    if reader is None:
+        from omni.reading import shipped_reader  # here: a wrong name is refused without it
+
+        shipped = shipped_reader()
+        reader, n_embedding = shipped, shipped.features.n_embedding
     lines = []
     for source in sources:
         if not only or source.name in only:
             tables = read_source(source_folder, source, prompts[source.name], ids)
-            _write_source(target / source.name, tables, catalog, None if with_text else features)
-            lines.append(_finish(target / source.name, tables.left_out, features))
+            _write_source(target / source.name, tables, catalog, None if with_text else reader, n_embedding)
+            lines.append(_finish(target / source.name, tables.left_out, reader))
     for plan in mixed:
         if not only or plan.name in only:
             write_card(_made(target / plan.name), {"name": plan.name, "title": plan.title, "parts": list(plan.parts)})
-            lines.append(_finish(target / plan.name, (), features))
+            lines.append(_finish(target / plan.name, (), reader))
     return lines
-
-
-def _default_features() -> "FeatureMaker":
-    from omni.reading import load_feature_maker
-
-    return load_feature_maker(DATA_DIR)
 
 
 def _made(folder: Path) -> Path:
@@ -104,23 +99,29 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _write_source(folder: Path, tables: SourceTables, catalog: Catalog, features: "FeatureMaker | None") -> None:
-    """Writes one source; `features` None keeps the text instead."""
-    models = price_models(tables.models, catalog)
+def _write_source(
+    folder: Path, tables: SourceTables, catalog: Catalog, reader: PromptReader | None, n_embedding: int | None
+) -> None:
+    """Writes one source; without a reader, its text instead of what was read in it."""
+    pool = price_models(tables.models, catalog).reset_index().drop(columns=["params_active_b", "hides_reasoning"])
     outcomes = _long(tables, _token_figures(tables))
-    texts = tables.prompts["prompt"].tolist()
-    prompts = tables.prompts if features is None else tables.prompts.drop(columns="prompt")
-    pool = models.reset_index().drop(columns=["params_active_b", "hides_reasoning"])
+    prompts = tables.prompts if reader is None else tables.prompts.drop(columns="prompt")
     write_tables(folder, card=_card(tables), models=pool, prompts=prompts, outcomes=outcomes)
-    if features is not None:
-        rows = np.concatenate([features.features(texts[at : at + 512]) for at in range(0, len(texts), 512)])
-        write_features(
-            folder,
-            prompts["prompt_id"].tolist(),
-            rows,
-            n_embedding=features.n_embedding,
-            fingerprint=features.fingerprint,
-        )
+    if reader is None:
+        return
+    conversations = [Conversation.from_prompt(text) for text in tables.prompts["prompt"]]
+    batches = range(0, len(conversations), READ_BATCH)
+    profiles = [profile for at in batches for profile in reader.read_batch(conversations[at : at + READ_BATCH])]
+    rows = np.array([profile.features for profile in profiles], dtype=np.float32)
+    write_features(
+        folder,
+        prompts["prompt_id"].tolist(),
+        rows,
+        n_embedding=n_embedding or rows.shape[1],
+        fingerprint=reader.feature_fingerprint,
+        profiles=profiles,
+        profile_version=reader.fingerprint,
+    )
 
 
 def price_models(models: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
@@ -239,9 +240,9 @@ def _card(tables: SourceTables) -> dict[str, Any]:
     }
 
 
-def _finish(folder: Path, left_out: Sequence[str], features: "FeatureMaker") -> str:
+def _finish(folder: Path, left_out: Sequence[str], reader: PromptReader) -> str:
     """Loads what was written, writes its CARD.md, and returns a line about it."""
-    recording = load_recording(folder, features)
+    recording = load_recording(folder, reader)
     (folder / "CARD.md").write_text(card_text(recording, left_out), encoding="utf-8")
     size_kb = sum(path.stat().st_size for path in folder.iterdir()) / 1024
     return (

@@ -1,29 +1,29 @@
-"""How the router does where it was not fitted: categories left out, and whole sources left out of mixed recordings.
+"""How the router does on categories and sources that it was not fitted on.
 
-`python -m evals held-out` prints, per recording, the figures within the source and the worst category, then the worst
-category that was left out of fitting. A category fails when its 95 % interval against the best single model lies wholly
-below -1 point. All is judged on test prompts; the best single model is chosen on what was fitted.
+A line has a recording's figures, its worst category, and the worst category when each is left out of fitting. For a
+mixed recording, each source is left out too. A category fails when its 95 % interval against the best single model lies
+wholly below -1 point. Test prompts only; the best single model is chosen on what was fitted.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from evals.arena import Arena, build_arena
-from evals.arms import Resampler, build_arms
-from evals.judge import Judge, References
 from evals.metrics import calibration_by_chance, mean_known
-from evals.policies.base import POLICIES, Choices, FitData, Prompts, TestData, best_column, build_dial, cheapest_column
+from evals.policies.base import POLICIES, build_dial
 from evals.replay import replay
 from evals.results import PolicySummary, ReplayResult
+from evals.studies.judging import judge_picks
+from evals.studies.shipped import SHIPPED_RECORDINGS
 from evals.tables import MIN_SLICE
 from omni.errors import InputError
-from omni.recording import Recording, load_recording, shipped_names
+from omni.recording import Recording, load_recording
 
 SIMPLE = ("knn", "kmeans", "ridge", "matrix_factorisation")
 TOLERANCE = -0.01
@@ -79,13 +79,11 @@ class HeldOut:
     """Of a mixed recording, each fitted on the other sources."""
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds the command and its options."""
-    parser = subparsers.add_parser("held-out", help="the router on categories and sources that it was not fitted on")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
     parser.add_argument("recordings", nargs="*", metavar="RECORDING", help="names or folders; default: all shipped")
     parser.add_argument("--policy", default="omni", metavar="NAME", help="default: omni")
     parser.add_argument("--json", action="store_true")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -96,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.policy not in POLICIES.names():
         raise InputError(f"--policy is {args.policy!r}; expected one of: {', '.join(POLICIES.names())}.")
-    names, found = args.recordings or shipped_names(), []
+    names, found = args.recordings or SHIPPED_RECORDINGS, []
     if not args.json:
         print(HEAD)
     for number, name in enumerate(names, start=1):
@@ -114,8 +112,7 @@ def measure(recording: Recording, policy: str = "omni") -> HeldOut:
     if policy not in result.summaries:
         raise InputError(f"the policy {policy!r} failed on {recording.name}: {result.failures[0].reason}.")
     summary = result.summaries[policy]
-    arena = build_arena(recording, seed=0)
-    parts = recording_parts(arena)
+    sources = source_labels(recording)
     simple = _best_simple(result, policy)
     picks = result.picks()
     picks = picks[picks["policy"] == policy]
@@ -135,82 +132,45 @@ def measure(recording: Recording, policy: str = "omni") -> HeldOut:
             picks["predicted_quality"].to_numpy(float), picks["score"].to_numpy(float)
         ),
         categories=_within(result, policy),
-        left_out=leave_out(arena, arena.fit.prompts.categories, arena.categories, policy),
-        sources=() if parts is None else leave_out(arena, *parts, policy, with_gain=True),
+        left_out=leave_out(recording, recording.prompts["category"].to_numpy(object), policy),
+        sources=() if sources is None else leave_out(recording, sources, policy, with_gain=True),
     )
 
 
-def leave_out(
-    arena: Arena, fit_labels: np.ndarray, test_labels: np.ndarray, policy: str, *, with_gain: bool = False
-) -> tuple[Slice, ...]:
-    """One slice a label: fitted on the prompts of all other labels, judged on the test prompts of this one."""
+def leave_out(recording: Recording, labels: np.ndarray, policy: str, *, with_gain: bool = False) -> tuple[Slice, ...]:
+    """One slice a label: fitted on the fit prompts of all other labels, judged on the test prompts of this one.
+
+    Args:
+        labels: (n_prompts,) text, or None for a prompt without one.
+    """
     slices = []
-    for label in sorted({str(name) for name in test_labels if name is not None}):
-        rest, judged = np.flatnonzero(fit_labels != label), np.flatnonzero(test_labels == label)
-        n_fitted = int(np.isfinite(arena.fit.scores[rest]).any(axis=1).sum())
-        if len(judged) >= MIN_SLICE and n_fitted >= MIN_FITTED:
-            slices.append(_judge(part_of(arena, rest, judged), label, policy, with_gain=with_gain))
+    for label in sorted({str(name) for name in labels[recording.is_test] if name is not None}):
+        is_own = labels == label
+        part = recording.subset(rows=np.where(recording.is_fit, ~is_own, is_own))
+        is_scored = np.isfinite(part.scores).any(axis=1)
+        is_enough = part.is_test.sum() >= MIN_SLICE and (is_scored & part.is_fit).sum() >= MIN_FITTED
+        if is_enough and (is_scored & part.is_test).any():
+            slices.append(_judge(build_arena(part, seed=0), label, policy, with_gain=with_gain))
     return tuple(part for part in slices if part.n)  # where the two share no prompt there is nothing to say
 
 
-def part_of(arena: Arena, fit_rows: np.ndarray, test_rows: np.ndarray) -> Arena:
-    """The arena with some of the prompts of each side; the pool stays."""
-    outcomes, fit, test = arena.outcomes, arena.fit, arena.test
-    groups = np.unique(arena.groups[test_rows], return_inverse=True)[1]
-    return replace(
-        arena,
-        fit=replace(
-            fit,
-            prompts=_rows(fit.prompts, fit_rows),
-            scores=fit.scores[fit_rows],
-            costs_usd=None if fit.costs_usd is None else fit.costs_usd[fit_rows],
-            groups=np.unique(fit.groups[fit_rows], return_inverse=True)[1],
-        ),
-        test=TestData(
-            prompts=_rows(test.prompts, test_rows),
-            scores=test.scores[test_rows],
-            costs_usd=None if test.costs_usd is None else test.costs_usd[test_rows],
-        ),
-        outcomes=type(outcomes)(**{name: getattr(outcomes, name)[test_rows] for name in outcomes.__slots__}),
-        prompt_ids=arena.prompt_ids[test_rows],
-        categories=arena.categories[test_rows],
-        groups=groups,
-        n_groups=int(groups.max()) + 1,
-    )
-
-
-def recording_parts(arena: Arena) -> tuple[np.ndarray, np.ndarray] | None:
-    """Source of each fit and each test prompt of a mixed recording; None for a recording of one source."""
-    sources = [_source_of(labels) for labels in (arena.fit.prompts.categories, arena.categories)]
-    names = {name for labels in sources for name in labels}
-    return None if None in names or len(names) < 2 else (sources[0], sources[1])
-
-
-def _source_of(categories: np.ndarray) -> np.ndarray:
-    """What stands before the first slash, as mixing names categories; None without one."""
-    heads = [None if name is None or "/" not in str(name) else str(name).split("/")[0] for name in categories]
-    return np.array(heads, dtype=object)
+def source_labels(recording: Recording) -> np.ndarray | None:
+    """(n_prompts,) sources of a mixed recording, as mixing names categories; None for a recording of one source."""
+    labels = np.array([str(name).partition("/")[0] for name in recording.prompts["category"]], dtype=object)
+    is_named = recording.prompts["category"].astype(str).str.contains("/").all()
+    return labels if is_named and len(set(labels)) > 1 else None
 
 
 def _judge(arena: Arena, label: str, policy: str, *, with_gain: bool) -> Slice:
-    fit: FitData = arena.fit
     with threadpool_limits(limits=1):
-        choices: Choices = POLICIES.create(policy).choose(fit, arena.test, build_dial(fit))
-    singles = np.repeat(np.arange(len(arena.models))[:, None], len(arena.prompt_ids), axis=1)
-    arms = build_arms(arena, [singles, arena.pool[choices.picks]], Resampler.of(arena, fit.seed))
-    cheapest, best, first = cheapest_column(fit), int(arena.pool[best_column(fit)]), len(singles)
-    references = References(
-        singles=arena.pool,
-        best=best,
-        cheapest=None if cheapest is None else int(arena.pool[cheapest]),
-        oracle=0,
-    )
-    judge = Judge(arms=arms, references=references)
-    difference = judge.difference(first)
-    gain = judge.equal_cost_gain(np.arange(first, len(arms.quality))) if with_gain else None
+        choices = POLICIES.create(policy).choose(arena.fit, arena.test, build_dial(arena.fit))
+    judge, rows = judge_picks(arena, choices.picks)
+    headline = int(rows[0])
+    difference = judge.difference(headline)
+    gain = judge.equal_cost_gain(rows) if with_gain else None
     return Slice(
         name=label,
-        n=int(np.isfinite(arms.scores[[first, best]]).all(axis=0).sum()),
+        n=int(np.isfinite(judge.arms.scores[[headline, judge.references.best]]).all(axis=0).sum()),
         difference=float("nan") if difference.value is None else difference.value,
         lo=difference.interval and difference.interval.lo,
         hi=difference.interval and difference.interval.hi,
@@ -238,15 +198,6 @@ def _within(result: ReplayResult, policy: str) -> tuple[Slice, ...]:
 def _best_simple(result: ReplayResult, policy: str) -> PolicySummary | None:
     known = [result.summaries[name] for name in SIMPLE if name in result.summaries and name != policy]
     return max((one for one in known if one.aiq is not None), key=lambda one: one.aiq or 0.0, default=None)
-
-
-def _rows(prompts: Prompts, rows: np.ndarray) -> Prompts:
-    return Prompts(
-        features=prompts.features[rows],
-        categories=prompts.categories[rows],
-        tasks=prompts.tasks[rows],
-        input_tokens=prompts.input_tokens[rows],
-    )
 
 
 HEAD = (

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from evals.__main__ import main
 from evals.recordings import write_recording
-from evals.stress import Trial, to_lines, try_variant
-from evals.variants import VARIANTS
+from evals.studies.__main__ import main
+from evals.studies.stress import Trial, to_lines, try_variant
+from evals.studies.variants import VARIANTS
 from tests.builders import build_recording
 
 
@@ -65,7 +65,7 @@ def test_a_fault_is_named_and_told_in_the_exit_code(folder, capsys, monkeypatch)
     def broken(*_, **__):
         raise ValueError("out of luck")
 
-    monkeypatch.setattr("evals.stress.replay", broken)
+    monkeypatch.setattr("evals.studies.stress.replay", broken)
     assert main(["stress", folder, "--only", "equal"]) == 1
     assert "fault: synthetic, equal (160 x 5, seed 0): ValueError: out of luck" in capsys.readouterr().out
 

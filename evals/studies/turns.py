@@ -1,9 +1,9 @@
-"""Conversations made of recorded prompts: what keeping to a model saves in switches, and what it costs in quality.
+"""What keeping to a conversation's model saves in switches, and what it costs in quality.
 
-`python -m evals turns` routes the same simulated turns three ways with the same predictions of the router fitted on the
-recording: anew on every turn, with the live router's stickiness, and by the first turn alone. A turn's quality is the
-recorded score of the model that got it. The requests of a tool loop are steps towards one answer, and the router reads
-what the person asked, not what tools bring: they share the prompt that began the loop.
+Conversations are made of recorded prompts. The same turns are routed three ways by the same predictions of the router
+fitted on the recording: anew on every turn, with the live router's stickiness, and by the first turn alone. A turn's
+quality is the recorded score of the model that got it. The requests of a tool loop share the prompt that began it, as
+the router reads what the person asked and not what tools bring.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from evals.policies.routers import fit_omni
 from evals.results import Interval
 from evals.stats import MIN_GROUPS, group_sums, percentile_interval, ratio, resample_weights
 from omni.errors import InputError
-from omni.policy import PRESETS, utilities
+from omni.policy import PRESETS
 from omni.recording import Recording, load_recording
 from omni.sessions import CACHE_SAVING, Session, after_answer, stick, switch_part
 from omni.types import Conversation, Message, Preset, Weights
@@ -120,15 +120,13 @@ class _Walk:
     cost_usd: np.ndarray
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds the command and its options."""
-    parser = subparsers.add_parser("turns", help="switches and quality of conversations that keep to a model")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
     parser.add_argument("recordings", nargs="*", default=["mixed-zk"], metavar="RECORDING", help="default: mixed-zk")
     parser.add_argument("--turns", type=int, default=N_TURNS, metavar="N", help=f"default: {N_TURNS:,}")
     parser.add_argument("--prefer", default="balanced", metavar="PRESET", help=", ".join(PRESETS))
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the conversations; default: 0")
     parser.add_argument("--json", action="store_true")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -242,21 +240,30 @@ def _draw_conversation(
     return turns
 
 
+def expect(arena: Arena) -> tuple[np.ndarray, np.ndarray]:
+    """(n_test, n_models) quality, less what is taken off for weak evidence, and cost in USD, 0 where none is known.
+
+    The only place where this study meets the router.
+    """
+    expected = fit_omni(arena.fit).predict(arena.test.prompts)
+    quality = expected.quality if expected.penalty is None else expected.quality - expected.penalty
+    return quality, np.zeros_like(quality) if expected.cost_usd is None else expected.cost_usd
+
+
 def _build_world(arena: Arena, weights: Weights) -> _World:
-    test = arena.test
-    expected = fit_omni(arena.fit).predict(test.prompts)
-    prices = arena.fit.facts["price_in_usd_per_mtok"].to_numpy(float)
-    lengths = arena.outcomes.output_tokens[:, arena.pool]
-    no_costs = np.zeros_like(test.scores)
+    quality, cost_usd = expect(arena)
+    outcomes, pool = arena.outcomes, arena.pool
+    prices = arena.recording.models["price_in_usd_per_mtok"].to_numpy(float)[pool]
+    lengths, read = outcomes.output_tokens[:, pool], outcomes.input_tokens
     return _World(
         models=arena.fit.models,
-        quality=expected.quality - (0.0 if expected.penalty is None else expected.penalty),
-        cost_usd=no_costs if expected.cost_usd is None else expected.cost_usd,
+        quality=quality,
+        cost_usd=cost_usd,
         price_in=prices / 1e6,
         cards=tuple(_Card(None if np.isnan(price) else float(price)) for price in prices),
-        scores=test.scores,
-        costs_usd=np.full_like(no_costs, np.nan) if test.costs_usd is None else test.costs_usd,
-        input_tokens=np.nan_to_num(test.prompts.input_tokens, nan=0.0),
+        scores=arena.test.scores,
+        costs_usd=np.full_like(quality, np.nan) if arena.test.costs_usd is None else arena.test.costs_usd,
+        input_tokens=np.nan_to_num(ratio(np.nansum(read, axis=1), np.isfinite(read).sum(axis=1))),
         output_tokens=np.where(np.isnan(lengths), USUAL_OUTPUT_TOKENS, lengths),
         weights=weights,
     )
@@ -287,8 +294,7 @@ def _pick(world: _World, turn: Turn, session: Session, before: int | None, way: 
     if before is not None and way == "first model kept":
         return before
     cost = world.cost_usd[turn.row] + session.cached_tokens * world.price_in
-    parts = utilities(world.quality[turn.row], np.zeros(len(cost)), cost, None, world.weights, np.inf)
-    utility = np.sum(list(parts.values()), axis=0)
+    utility = world.quality[turn.row] - world.weights.quality_per_usd * cost
     if before is not None and way == "sticky":
         sticky = stick(session, _conversation(turn, session), world.weights, world.cards[before])
         if sticky is not None and sticky.is_locked:

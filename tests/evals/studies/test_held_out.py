@@ -6,10 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evals.__main__ import main
-from evals.arena import build_arena
-from evals.held_out import HeldOut, Slice, leave_out, measure, part_of, recording_parts, summary_line, to_lines
 from evals.recordings import write_recording
+from evals.studies.__main__ import main
+from evals.studies.held_out import HeldOut, Slice, leave_out, measure, source_labels, summary_line, to_lines
 from tests.builders import build_recording
 
 
@@ -50,49 +49,39 @@ def test_every_category_is_judged_within_and_left_out(found):
     assert 0.02 < found.calibration_by_chance < 0.08  # about 90 picks, not those of every setting of the dial
 
 
+def _categories(recording):
+    return recording.prompts["category"].to_numpy(object)
+
+
 def test_a_category_left_out_is_not_fitted_on():
     """Outcomes of the category's own fit prompts change nothing."""
-    arena = build_arena(build_recording(300), seed=0)
-    labels = arena.fit.prompts.categories
+    recording = build_recording(300)
+    labels = _categories(recording)
     name = str(labels[0])
-    first = {part.name: part for part in leave_out(arena, labels, arena.categories, "omni")}
-    arena.fit.scores[labels == name] = 1.0 - arena.fit.scores[labels == name]
-    second = {part.name: part for part in leave_out(arena, labels, arena.categories, "omni")}
+    own = ((labels == name) & recording.is_fit)[:, None]
+    turned = replace(recording, scores=np.where(own, 1.0 - recording.scores, recording.scores))
+    first, second = ({part.name: part for part in leave_out(one, labels, "omni")} for one in (recording, turned))
     assert first[name] == second[name]
 
 
-def test_a_category_nobody_can_be_compared_on_is_no_slice():
+def test_a_category_that_cannot_be_compared_is_no_slice():
     """Without outcomes of the best single model there: unknown would hide the worst one, and is no JSON."""
     recording = build_recording(300)
     lost = recording.prompts["category"][0]
-    unknown = ((recording.prompts["category"] == lost) & (recording.prompts["split"] == "test")).to_numpy()
+    unknown = (_categories(recording) == lost) & recording.is_test
     holey = replace(recording, scores=np.where(unknown[:, None], np.nan, recording.scores))
-    arena = build_arena(holey, seed=0)
-    names = [part.name for part in leave_out(arena, arena.fit.prompts.categories, arena.categories, "omni")]
+    names = [part.name for part in leave_out(holey, _categories(holey), "omni")]
     assert names
     assert lost not in names
 
 
-def test_a_part_keeps_the_pool_and_the_chosen_rows():
-    """Rows of both sides shrink together; groups are numbered from 0 again."""
-    arena = build_arena(build_recording(300), seed=0)
-    part = part_of(arena, np.arange(40), np.arange(5, 25))
-    assert part.fit.scores.shape == (40, len(arena.fit.models))
-    assert part.outcomes.scores.shape[0] == len(part.prompt_ids) == len(part.test.prompts) == 20
-    assert part.groups.max() + 1 == part.n_groups
-
-
 def test_sources_are_known_in_mixed_recordings_only():
     """A category with its source before a slash tells the source; others tell none."""
-    arena = build_arena(build_recording(300), seed=0)
-    assert recording_parts(arena) is None
-    arena.fit.prompts.categories[:] = ["a/x", "b/y"] * (len(arena.fit.prompts) // 2) + ["a/x"] * (
-        len(arena.fit.prompts) % 2
-    )
-    arena.categories[:] = "a/x"
-    parts = recording_parts(arena)
-    assert parts is not None
-    assert set(parts[0]) == {"a", "b"}
+    recording = build_recording(300)
+    assert source_labels(recording) is None
+    named = [f"{'ab'[row % 2]}/x" for row in range(300)]
+    mixed = replace(recording, prompts=recording.prompts.assign(category=named))
+    assert set(source_labels(mixed)) == {"a", "b"}
 
 
 def test_text_shows_dashes_for_what_is_undefined():

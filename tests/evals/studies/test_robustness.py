@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from evals.__main__ import main
-from evals.edits import edits, with_synonyms, with_typos
-from evals.robustness import measure, parallel_prompts
+from evals.studies.__main__ import main
+from evals.studies.edits import edits, with_synonyms, with_typos
+from evals.studies.robustness import measure, parallel_prompts
 from omni.router import load_router
 
 PROMPTS = [("en", "Please explain how a big ship floats."), ("de", "Wie spät ist es in Lima?"), ("zh", "月亮有多远？")]

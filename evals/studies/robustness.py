@@ -1,7 +1,4 @@
-"""Flip rate of the live router: how often a change that does not change the question changes the model.
-
-`python -m evals robustness` measures it on the project's own held-out prompts.
-"""
+"""How often harmless edits of a prompt change the chosen model, on the project's own held-out prompts."""
 
 import argparse
 import csv
@@ -12,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from evals.edits import edits
 from evals.results import Interval
+from evals.studies.edits import edits
 from omni.config import DATA_DIR
 from omni.errors import InputError
 from omni.policy import PRESETS
@@ -37,14 +34,12 @@ class FlipRate:
         return self.n_flipped / self.n
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds the command and its options."""
-    parser = subparsers.add_parser("robustness", help="how often harmless edits change the chosen model")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
     parser.add_argument("--prefer", default="balanced", metavar="PRESET", help=", ".join(PRESETS))
     parser.add_argument("--prompts", type=Path, default=LABELS / "heldout.csv", metavar="FILE.csv")
     parser.add_argument("--seed", type=int, default=0, help="of the typing errors")
     parser.add_argument("--json", action="store_true")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

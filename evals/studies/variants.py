@@ -231,11 +231,14 @@ def costs_by(make: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> C
 
 
 def features_by(make: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> Change:
-    """Other features, of a maker that nobody knows."""
+    """Other features, of an unknown maker."""
 
     def change(recording: Recording, rng: np.random.Generator) -> Recording:
         features = np.ascontiguousarray(make(recording.features, rng), dtype=np.float32)
-        return replace(recording, features=features, feature_fingerprint="unknown")
+        profiles = tuple(
+            replace(profile, features=row) for profile, row in zip(recording.profiles, features, strict=True)
+        )
+        return replace(recording, features=features, feature_fingerprint="unknown", profiles=profiles)
 
     return change
 
@@ -312,11 +315,13 @@ VARIANTS: Mapping[str, Variant] = {
 
 def _hide(recording: Recording, hidden: np.ndarray) -> Recording:
     blank: dict[str, Any] = {name: np.where(hidden, np.nan, getattr(recording, name)) for name in _OUTCOMES}
-    return replace(recording, **blank)
+    draws = None if recording.draw_scores is None else np.where(hidden, np.nan, recording.draw_scores)
+    return replace(recording, **blank, draw_scores=draws)
 
 
 def _with_scores(recording: Recording, scores: np.ndarray) -> Recording:
-    return replace(recording, scores=np.where(np.isnan(recording.scores), np.nan, np.maximum(scores, 0.0)))
+    known = np.where(np.isnan(recording.scores), np.nan, np.maximum(scores, 0.0))
+    return replace(recording, scores=known, draw_scores=None)
 
 
 def _with_models(recording: Recording, columns: np.ndarray) -> Recording:

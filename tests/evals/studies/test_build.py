@@ -1,20 +1,20 @@
 """Building recordings from result sets: filters, averages, names, sides, and no text in what is written."""
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from evals.build import add_parser, build, price_models
-from evals.source_tables import assign_sides
-from evals.sources import Mixed, Source
+from evals.studies.__main__ import main
+from evals.studies.build import build, price_models
+from evals.studies.source_tables import assign_sides
+from evals.studies.sources import Mixed, Source
 from omni.catalog import load_catalog
 from omni.errors import RecordingError
 from omni.recording import load_recording
 from omni.types import Task
-from tests.recording_builders import FakeFeatureMaker
+from tests.recording_builders import FakeReader
 
 SECRET = "the quick brown secret"
 
@@ -73,7 +73,7 @@ def write_source(folder: Path, name: str = "alpha", *, n_prompts: int = 40, pref
 def test_build_averages_judges_and_keeps_open_covered_models(tmp_path: Path) -> None:
     """Two judges that disagree give 0.5; the closed and the thin model are not in the pool, the card says so."""
     write_source(tmp_path / "in")
-    lines = build(tmp_path / "in", tmp_path / "out", sources=[tiny_source()], mixed=(), features=FakeFeatureMaker())
+    lines = build(tmp_path / "in", tmp_path / "out", sources=[tiny_source()], mixed=(), reader=FakeReader())
     recording = load_recording(tmp_path / "out" / "alpha")
     assert list(recording.models.index) == ["open-70b", "open-7b"]
     assert (recording.scores == 0.5).all()
@@ -85,7 +85,7 @@ def test_build_averages_judges_and_keeps_open_covered_models(tmp_path: Path) -> 
 def test_build_leaves_text_and_references_out(tmp_path: Path) -> None:
     """Not one byte of a prompt is in any written file; features stand for it."""
     write_source(tmp_path / "in")
-    build(tmp_path / "in", tmp_path / "out", sources=[tiny_source()], mixed=(), features=FakeFeatureMaker())
+    build(tmp_path / "in", tmp_path / "out", sources=[tiny_source()], mixed=(), reader=FakeReader())
     files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert all(b"secret" not in path.read_bytes() for path in files)
     recording = load_recording(tmp_path / "out" / "alpha")
@@ -96,9 +96,9 @@ def test_build_leaves_text_and_references_out(tmp_path: Path) -> None:
 def test_build_with_text_keeps_prompts_for_development(tmp_path: Path) -> None:
     """The same folder with prompts in place of features."""
     write_source(tmp_path / "in")
-    maker = FakeFeatureMaker()
-    build(tmp_path / "in", tmp_path / "out", with_text=True, sources=[tiny_source()], mixed=(), features=maker)
-    assert load_recording(tmp_path / "out" / "alpha", maker).prompts["prompt"].str.startswith(SECRET).all()
+    reader = FakeReader()
+    build(tmp_path / "in", tmp_path / "out", with_text=True, sources=[tiny_source()], mixed=(), reader=reader)
+    assert load_recording(tmp_path / "out" / "alpha", reader).prompts["prompt"].str.startswith(SECRET).all()
 
 
 def test_equal_texts_of_two_sources_share_group_and_side() -> None:
@@ -116,8 +116,8 @@ def test_complete_prompts_are_those_that_every_kept_model_answered(tmp_path: Pat
     """A filter on a column and the thin model leave five; the thin model then stays."""
     write_source(tmp_path / "in")
     source = tiny_source(complete_prompts=True, where=(("kind", "x"),))
-    build(tmp_path / "in", tmp_path / "out", sources=[source], mixed=(), features=FakeFeatureMaker(), with_text=True)
-    recording = load_recording(tmp_path / "out" / "alpha", FakeFeatureMaker())
+    build(tmp_path / "in", tmp_path / "out", sources=[source], mixed=(), reader=FakeReader(), with_text=True)
+    recording = load_recording(tmp_path / "out" / "alpha", FakeReader())
     assert list(recording.models.index) == ["open-70b", "open-7b", "thin"]
     assert recording.n_prompts == 5
 
@@ -128,7 +128,7 @@ def test_cap_takes_the_same_prompts_every_time(tmp_path: Path) -> None:
     chosen = []
     for cap in (15, 25):
         source = tiny_source(max_prompts=cap)
-        build(tmp_path / "in", tmp_path / str(cap), sources=[source], mixed=(), features=FakeFeatureMaker())
+        build(tmp_path / "in", tmp_path / str(cap), sources=[source], mixed=(), reader=FakeReader())
         chosen.append(set(load_recording(tmp_path / str(cap) / "alpha").prompts["prompt_id"]))
     assert len(chosen[0]) == 15
     assert chosen[0] < chosen[1]
@@ -140,7 +140,7 @@ def test_mixed_recording_is_a_list_of_parts(tmp_path: Path) -> None:
         write_source(tmp_path / "in", name, prefix=name)
     plan = Mixed(name="both", title="Both", parts=("alpha", "beta"))
     sources = [tiny_source(), tiny_source("beta")]
-    build(tmp_path / "in", tmp_path / "out", sources=sources, mixed=[plan], features=FakeFeatureMaker())
+    build(tmp_path / "in", tmp_path / "out", sources=sources, mixed=[plan], reader=FakeReader())
     assert sorted(path.name for path in (tmp_path / "out" / "both").iterdir()) == ["CARD.md", "recording.yml"]
     mixed = load_recording(tmp_path / "out" / "both")
     assert mixed.n_prompts == 80
@@ -167,13 +167,10 @@ def test_prices_are_listed_estimated_or_unknown() -> None:
 def test_missing_source_file_is_named(tmp_path: Path) -> None:
     """The message says which file and what folder to give."""
     with pytest.raises(RecordingError, match=r"alpha.prompts.parquet: the file is missing"):
-        build(tmp_path, tmp_path / "out", sources=[tiny_source()], mixed=(), features=FakeFeatureMaker())
+        build(tmp_path, tmp_path / "out", sources=[tiny_source()], mixed=(), reader=FakeReader())
 
 
-def test_command_line_takes_names(tmp_path: Path) -> None:
-    """An unknown name is refused with the known ones."""
-    parser = argparse.ArgumentParser()
-    add_parser(parser.add_subparsers())
-    args = parser.parse_args(["build", str(tmp_path), "--only", "nothing"])
-    with pytest.raises(RecordingError, match=r"no source 'nothing' to build; expected one of: mmlupro"):
-        args.run(args)
+def test_an_unknown_name_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line with the known ones."""
+    assert main(["build", str(tmp_path), "--only", "nothing"]) == 2
+    assert "no source 'nothing' to build; expected one of: mmlupro" in capsys.readouterr().err

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from evals.__main__ import main
-from evals.turns import MEAN_TURNS, draw_conversations, simulate, to_lines
+from evals.studies.__main__ import main
+from evals.studies.turns import MEAN_TURNS, draw_conversations, simulate, to_lines
 from tests.builders import build_recording
 from tests.recording_builders import write_features, write_folder
 
