@@ -30,7 +30,7 @@ def build_services(settings: Settings, router: Router | None = None) -> Services
 
 def build_app(services: Services) -> gr.Blocks:
     """The page with every tab, ready to launch."""
-    page = build_page(services, [("Benchmark", functools.partial(build_benchmark_tab, services.store))])
+    page = build_page(services, [("Benchmark", functools.partial(build_benchmark_tab, services.store, services.shelf))])
     return page.queue(default_concurrency_limit=8, max_size=64)
 
 

@@ -1,4 +1,4 @@
-"""python -m evals replay | list | report."""
+"""python -m evals replay | fit | list | report."""
 
 import argparse
 import json
@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m evals", description="Replay recordings and judge routers on them.")
     subparsers = parser.add_subparsers(dest="command", required=True)
     _add_replay(subparsers)
+    _add_fit(subparsers)
     _add_list(subparsers)
     _add_report(subparsers)
     args = parser.parse_args(argv)
@@ -56,6 +57,16 @@ def _add_replay(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--decisions", type=Path, metavar="FILE.parquet", help="write every pick at every setting")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of folds, chance and resampling; default: 0")
     parser.set_defaults(run=run_replay)
+
+
+def _add_fit(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser("fit", help="fit a router on recordings and write it as a file to serve")
+    parser.add_argument("recordings", nargs="+", metavar="RECORDING", help="shipped names or folders; mixed if several")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the router file to write")
+    parser.add_argument("--side", choices=("fit", "all"), default="fit", help="prompts to fit on; default: fit")
+    parser.add_argument("--also", nargs="+", default=[], metavar="MODEL_ID", help="catalog models without outcomes")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of folds and landmarks; default: 0")
+    parser.set_defaults(run=run_fit)
 
 
 def _add_list(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -102,6 +113,22 @@ def run_replay(args: argparse.Namespace) -> int:
     if args.json not in (None, "-"):
         _write_text(args.json, _to_json(result))
     return 0 if result.summaries else 1
+
+
+def run_fit(args: argparse.Namespace) -> int:
+    """Fits, judges, writes the file and prints what the router is worth."""
+    from evals.fit import fit_judged, load_recordings, to_text
+    from omni.quality.router_file import save_router
+
+    if not 0 <= args.seed <= MAX_SEED:
+        raise InputError(f"--seed is {args.seed!r}; expected 0 to {MAX_SEED}.")
+    if os.path.isdir(args.out) or not os.path.isdir(args.out.resolve().parent):
+        raise InputError(f"--out is {str(args.out)!r}; expected a file in a folder that exists.")
+    recording = load_recordings(args.recordings)
+    fitted = fit_judged(recording, side=args.side, also=args.also, seed=args.seed, progress=_tell)
+    save_router(fitted, args.out)
+    print(to_text(fitted, args.out))
+    return 0
 
 
 def run_list(args: argparse.Namespace) -> int:

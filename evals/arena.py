@@ -8,6 +8,7 @@ import pandas as pd
 
 from evals.policies.base import FitData, Prompts, TestData
 from omni.catalog import Catalog
+from omni.catalog.pool import PoolModel
 from omni.errors import RecordingError
 from omni.recording import Recording
 
@@ -66,19 +67,8 @@ def build_arena(recording: Recording, *, seed: int, catalog: Catalog | None = No
     is_fit, is_test = recording.is_fit, recording.is_test
     _check_sides(recording, is_fit, is_test)
     pool, left_out, has_costs = _choose_pool(recording, is_fit)
-    group_codes = _codes(recording.prompts["group_id"].to_numpy())
-    fit_groups, test_groups = _codes(group_codes[is_fit]), _codes(group_codes[is_test])
-    fit = FitData(
-        models=tuple(names[column] for column in pool),
-        prompts=_prompts(recording, is_fit),
-        scores=recording.scores[np.ix_(is_fit, pool)],
-        costs_usd=recording.costs_usd[np.ix_(is_fit, pool)] if has_costs else None,
-        latencies_s=_any_known(recording.latencies_s[np.ix_(is_fit, pool)]),
-        groups=fit_groups,
-        facts=recording.models.iloc[pool],
-        catalog=catalog,
-        seed=seed,
-    )
+    test_groups = _codes(_codes(recording.prompts["group_id"].to_numpy())[is_test])
+    fit = _fit_data(recording, is_fit, pool, has_costs, seed)
     test = TestData(
         prompts=_prompts(recording, is_test),
         scores=recording.scores[np.ix_(is_test, pool)],
@@ -98,6 +88,56 @@ def build_arena(recording: Recording, *, seed: int, catalog: Catalog | None = No
         n_groups=int(test_groups.max()) + 1,
         has_costs=has_costs,
         catalog=catalog,
+    )
+
+
+def build_fit_data(recording: Recording, *, use_all: bool = False, seed: int = 0) -> FitData:
+    """What a router may learn from: the fit side, or with `use_all` every prompt.
+
+    Raises:
+        RecordingError: no prompts on a side, or no model that could be routed to.
+    """
+    recording = recording.subset(models=sorted(recording.models.index))
+    is_fit = recording.is_fit | use_all
+    _check_sides(recording, recording.is_fit, recording.is_test)
+    pool, _, has_costs = _choose_pool(recording, is_fit)
+    return _fit_data(recording, is_fit, pool, has_costs, seed)
+
+
+def _fit_data(recording: Recording, rows: np.ndarray, pool: np.ndarray, has_costs: bool, seed: int) -> FitData:
+    cells = np.ix_(rows, pool)
+    names = recording.models.index
+    return FitData(
+        models=tuple(names[column] for column in pool),
+        prompts=_prompts(recording, rows),
+        scores=recording.scores[cells],
+        costs_usd=recording.costs_usd[cells] if has_costs else None,
+        latencies_s=_any_known(recording.latencies_s[cells]),
+        output_tokens=recording.output_tokens[cells],
+        prompt_ids=recording.prompts["prompt_id"].astype(str).to_numpy(dtype=object)[rows],
+        groups=_codes(_codes(recording.prompts["group_id"].to_numpy())[rows]),
+        pool=tuple(_pool_model(recording, int(column)) for column in pool),
+        feature_fingerprint=recording.feature_fingerprint,
+        seed=seed,
+    )
+
+
+def _pool_model(recording: Recording, column: int) -> PoolModel:
+    row = recording.models.iloc[column]
+    scored = np.isfinite(recording.scores[:, column])
+    lengths = [profile.input_tokens for profile, known in zip(recording.profiles, scored, strict=True) if known]
+
+    def known_or_none(name: str) -> float | None:
+        return None if pd.isna(row[name]) else float(row[name])
+
+    return PoolModel(
+        name=str(recording.models.index[column]),
+        model_id=row["model_id"] if isinstance(row["model_id"], str) else None,
+        params_total_b=known_or_none("params_total_b"),
+        price_in_usd_per_mtok=known_or_none("price_in_usd_per_mtok"),
+        price_out_usd_per_mtok=known_or_none("price_out_usd_per_mtok"),
+        price_basis=row["price_basis"] if isinstance(row["price_basis"], str) else None,
+        longest_input_tokens=max(lengths, default=None),
     )
 
 
@@ -137,14 +177,11 @@ def _choose_pool(recording: Recording, is_fit: np.ndarray) -> tuple[np.ndarray, 
 
 
 def _prompts(recording: Recording, rows: np.ndarray) -> Prompts:
-    lengths = recording.input_tokens[rows]
-    known = np.isfinite(lengths)
-    total = np.where(known, lengths, 0.0).sum(axis=1)
     return Prompts(
         features=recording.features[rows],
         categories=_labels(recording.prompts["category"])[rows],
         tasks=_labels(recording.prompts["task"])[rows],
-        input_tokens=np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan),
+        profiles=tuple(profile for profile, wanted in zip(recording.profiles, rows, strict=True) if wanted),
     )
 
 

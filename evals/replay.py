@@ -148,13 +148,15 @@ def _judge(arena: Arena, chosen: Sequence[tuple[str, Choices]], failures: list[F
     n_models, n_test = len(arena.models), len(arena.prompt_ids)
     singles = np.repeat(np.arange(n_models)[:, None], n_test, axis=1)
     oracle = _to_arena(arena, Oracle().choose(arena.fit, arena.test, np.zeros(1)).picks)
-    own = [choices.picks if name.startswith(SINGLE) else _to_arena(arena, choices.picks) for name, choices in chosen]
+    own = [
+        choices.picks if name.startswith(SINGLE) else _to_arena(arena, choices.all_picks) for name, choices in chosen
+    ]
     resampler = Resampler.of(arena, arena.fit.seed)
     arms = build_arms(arena, [singles, oracle, *own], resampler)
-    ends = np.cumsum([n_models + 1, *(len(picks) for picks in own)])
+    starts = np.cumsum([n_models + 1, *(len(picks) for picks in own)])
     policies = [
-        PolicyArms(name=name, choices=choices, rows=np.arange(start, end))
-        for (name, choices), start, end in zip(chosen, ends[:-1], ends[1:], strict=True)
+        PolicyArms(name=name, choices=choices, first_row=int(start))
+        for (name, choices), start in zip(chosen, starts, strict=False)
     ]
     cheapest = cheapest_column(arena.fit)
     references = References(
@@ -179,6 +181,7 @@ def _judge(arena: Arena, chosen: Sequence[tuple[str, Choices]], failures: list[F
         cost_basis=arena.recording.cost_basis,
         latency_basis=tables.latency_basis_of(arena),
         best_single=arena.models[references.best],
+        repeatable_gap=tables.repeatable_gap_of(arena, references.best),
         choices=tables.choices_table(arena, arms, policies),
         points=tables.points_table(arena, arms, policies),
         singles=tables.singles_table(arena, arms, judge),

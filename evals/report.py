@@ -31,7 +31,14 @@ def to_text(result: ReplayResult, *, with_singles: bool = False) -> str:
     widths = [max(len(line[at]) for line in lines) for at in range(len(_COLUMNS))]
     table = ["  ".join(_pad(line, widths)).rstrip() for line in lines]
     broken = [f"{failure.policy} failed: {failure.reason}" for failure in result.failures if failure.prompt_id is None]
-    notes = [*_LEGEND, *_budgets(shown), *_about_recording(result), *_waits(result), *_left_out(result)]
+    notes = [
+        *_presets(result),
+        *_LEGEND,
+        *_budgets(shown),
+        *_about_recording(result),
+        *_waits(result),
+        *_left_out(result),
+    ]
     return "\n".join([*head, *table, "", *notes, *_cautions(result), *broken])
 
 
@@ -44,6 +51,17 @@ _LEGEND = (
     "to the cheapest single model instead.",
 )
 NOTHING_TO_TRADE = "Nothing to trade: the best single model is also the cheapest."
+
+
+def _presets(result: ReplayResult) -> list[str]:
+    """What the presets of the chat give and cost, one row each; nothing where no policy has presets."""
+    lines = []
+    for policy in result.summaries:
+        for preset, figures in result.presets_of(policy).items():
+            seconds = _shown(figures["latency_s"], "{:.1f} s")
+            quality, cost = _shown(figures["quality"], "{:.1f}", 100), _shown(figures["cost_usd_per_1k"], "{:.3g}")
+            lines.append(f"  {policy:<20}  {preset:<9}  quality {quality:>5}  USD/1k {cost:>8}  {seconds:>8}")
+    return ["Presets of the chat:", *lines, ""] if lines else []
 
 
 def figures_table(result: ReplayResult) -> pd.DataFrame:

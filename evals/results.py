@@ -16,6 +16,8 @@ WAIT_COLUMNS = ("policy", "setting", "quality", "lo", "hi", "mean_s", "p95_s", "
 ENVELOPE_COLUMNS = ("model", "cost_usd_per_1k", "quality")
 CATEGORY_COLUMNS = ("policy", "category", "quality", "n_scored", "difference", "lo", "hi")
 FAILURE_COLUMNS = ("policy", "setting", "prompt_id", "reason")
+PRESET = "preset="
+"""What a setting begins with that is one of the presets people choose from."""
 SINGLE = "single:"
 """What the name of a policy that is one model begins with."""
 
@@ -186,6 +188,17 @@ class ReplayResult:
         best = pool.loc[pool["model"] == self.best_single, "cost_usd_per_1k"]
         return bool((best <= pool["cost_usd_per_1k"].min()).any())
 
+    def presets_of(self, policy: str) -> dict[str, dict[str, float | None]]:
+        """What a policy gives and costs at each preset that people choose from; empty for one without presets."""
+        own = self.points["setting"].astype(str).str.startswith(PRESET) & (self.points["policy"] == policy)
+        figures = ("quality", "cost_usd_per_1k", "latency_s", "n_scored")
+        return {
+            str(row["setting"]).removeprefix(PRESET): {
+                name: None if pd.isna(row[name]) else float(row[name]) for name in figures
+            }
+            for _, row in self.points[own].iterrows()
+        }
+
     def picks(self) -> pd.DataFrame:
         """The rows of `choices` at each policy's headline setting: its pick for every test prompt at full quality."""
         headline = {name: item.setting for name, item in self.summaries.items()}
@@ -198,7 +211,9 @@ class ReplayResult:
             "recording": self.recording,
             "n_fit": self.n_fit,
             "n_test": self.n_test,
-            "policies": {name: summary.to_json() for name, summary in self.summaries.items()},
+            "policies": {
+                name: summary.to_json() | {"presets": self.presets_of(name)} for name, summary in self.summaries.items()
+            },
             "intervals": {
                 name: {figure: None if pair is None else list(pair) for figure, pair in summary.intervals.items()}
                 for name, summary in self.summaries.items()

@@ -26,7 +26,17 @@ class PolicyArms:
 
     name: str
     choices: Choices
-    rows: np.ndarray
+    first_row: int
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Of the dial's settings."""
+        return np.arange(self.first_row, self.first_row + len(self.choices.settings))
+
+    @property
+    def all_rows(self) -> np.ndarray:
+        """Of the dial's settings and, behind them, the presets."""
+        return np.arange(self.first_row, self.first_row + len(self.choices.all_settings))
 
     @property
     def headline(self) -> int:
@@ -38,11 +48,11 @@ def choices_table(arena: Arena, arms: Arms, policies: Sequence[PolicyArms]) -> p
     """One row a (policy, setting, prompt); score and cost are NaN where the cell does not count."""
     if not policies:
         return pd.DataFrame(columns=list(CHOICE_COLUMNS))
-    rows = np.concatenate([policy.rows for policy in policies])
+    rows = np.concatenate([policy.all_rows for policy in policies])
     n_test, picks = arms.picks.shape[1], arms.picks[rows]
-    settings = [setting for policy in policies for setting in policy.choices.settings]
+    settings = [setting for policy in policies for setting in policy.choices.all_settings]
     names = list(dict.fromkeys(settings))
-    policy_codes = np.repeat(np.arange(len(policies)), [len(policy.rows) for policy in policies])
+    policy_codes = np.repeat(np.arange(len(policies)), [len(policy.all_rows) for policy in policies])
     outcomes, prompts = arena.outcomes, np.arange(n_test)
     has_pick = picks != NO_PICK
     recorded = np.where(outcomes.is_latency_recorded[prompts, picks], 0, 1)
@@ -67,9 +77,9 @@ def choices_table(arena: Arena, arms: Arms, policies: Sequence[PolicyArms]) -> p
 
 def predicted_of_picks(arena: Arena, policy: PolicyArms) -> np.ndarray:
     """(n_settings, n_test) quality predicted for each pick, NaN for a policy that predicts nothing."""
-    predicted, picks = policy.choices.predicted, policy.choices.picks
+    predicted, picks = policy.choices.predicted, policy.choices.all_picks
     if predicted is None:
-        return np.full((len(policy.rows), len(arena.prompt_ids)), np.nan)
+        return np.full((len(policy.all_rows), len(arena.prompt_ids)), np.nan)
     return np.where(picks != NO_PICK, predicted[np.arange(picks.shape[1]), picks], np.nan)
 
 
@@ -77,14 +87,14 @@ def points_table(arena: Arena, arms: Arms, policies: Sequence[PolicyArms]) -> pd
     """One row a (policy, setting) with intervals."""
     if not policies:
         return pd.DataFrame(columns=list(POINT_COLUMNS))
-    rows = np.concatenate([policy.rows for policy in policies])
+    rows = np.concatenate([policy.all_rows for policy in policies])
     corners = [
         policy.rows[list(concave_envelope(arms.cost[policy.rows], arms.quality[policy.rows]).corners)]
         for policy in policies
     ]
     columns = _means(arms, rows) | {
-        "policy": [policy.name for policy in policies for _ in policy.rows],
-        "setting": [setting for policy in policies for setting in policy.choices.settings],
+        "policy": [policy.name for policy in policies for _ in policy.all_rows],
+        "setting": [setting for policy in policies for setting in policy.choices.all_settings],
         "latency_s": [median_known(latencies_of(arena, arms.picks[row])) for row in rows],
         "is_headline": np.isin(rows, [policy.headline for policy in policies]),
         "on_envelope": np.isin(rows, np.concatenate(corners)),

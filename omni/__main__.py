@@ -1,4 +1,4 @@
-"""python -m omni route | models | bench | fit | serve."""
+"""python -m omni route | models | bench | serve."""
 
 import argparse
 import importlib
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from omni.errors import OmniError
 
-COMMANDS = ("route", "models", "bench", "fit", "serve")
+COMMANDS = ("route", "models", "bench", "serve")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m omni", description="The open router for open models.")
     subparsers = parser.add_subparsers(dest="command", required=True)
     given = sys.argv[1:] if argv is None else argv
-    # only the command that is asked for: fitting needs libraries that take longer to load than a route takes
+    # only the command that is asked for: some need libraries that take longer to load than a route takes
     for command in given[:1] if given and given[0] in COMMANDS else COMMANDS:
         importlib.import_module(f"omni.commands.{command}").add_parser(subparsers)
     args = parser.parse_args(given)

@@ -43,6 +43,8 @@ class Settings:
     """Look for model servers on the usual ports of this machine."""
     policy_path: Path | None = None
     """The operator's own rules, after those of data/policy.yml."""
+    router_path: Path | None = None
+    """A fitted router to decide with; None = public benchmarks."""
     max_usd_per_visitor: float | None = None
     """A day's ceiling; None = no ceiling."""
     max_usd_per_day: float | None = None
@@ -57,7 +59,7 @@ class Settings:
     @classmethod
     def from_env(cls) -> "Settings":
         """Reads HF_TOKEN, OMNI_BASE_URL, OMNI_API_KEY, OMNI_SERVERS with OMNI_KEY_<NAME>, OMNI_API_KEYS, OMNI_HOST,
-        OMNI_PORT, OMNI_DB, OMNI_DISCOVER, OMNI_POLICY, OMNI_MAX_USD_PER_VISITOR, OMNI_MAX_USD_PER_DAY,
+        OMNI_PORT, OMNI_DB, OMNI_DISCOVER, OMNI_POLICY, OMNI_ROUTER, OMNI_MAX_USD_PER_VISITOR, OMNI_MAX_USD_PER_DAY,
         OMNI_MAX_RUNNING, and in a Space SPACE_ID and OAUTH_CLIENT_ID.
 
         Raises:
@@ -79,6 +81,7 @@ class Settings:
             servers=read_servers(os.environ.get("OMNI_SERVERS") or "", os.environ),
             discover=not in_space and os.environ.get("OMNI_DISCOVER", "1") != "0",
             policy_path=Path(os.environ["OMNI_POLICY"]) if os.environ.get("OMNI_POLICY") else None,
+            router_path=Path(os.environ["OMNI_ROUTER"]) if os.environ.get("OMNI_ROUTER") else None,
             max_usd_per_visitor=_read_usd("OMNI_MAX_USD_PER_VISITOR"),
             max_usd_per_day=_read_usd("OMNI_MAX_USD_PER_DAY"),
             max_running=_read_count("OMNI_MAX_RUNNING", 256),

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from omni.catalog import Catalog
-from omni.figures import format_percent, format_quality, format_seconds, format_usd
+from omni.evidence import Evidence
+from omni.figures import format_percent, format_quality, format_seconds, format_usd, short_name
 from omni.types import (
     Candidate,
     Decision,
@@ -17,96 +18,30 @@ from omni.types import (
     ModelCard,
     Preset,
     PromptProfile,
-    Reason,
+    RouterName,
     ScoreTable,
     Task,
 )
+from omni.vocabulary import FACT_WORDS, LANGUAGE_WORDS, PART_WORDS, REASON_WORDS, TASK_WORDS, part_word, quality_word
 
-TASK_WORDS: dict[Task, str] = {
-    Task.CODE: "coding",
-    Task.MATH: "mathematics",
-    Task.REASONING: "reasoning",
-    Task.KNOWLEDGE: "knowledge",
-    Task.INSTRUCTION_FOLLOWING: "following instructions",
-    Task.CREATIVE_WRITING: "creative writing",
-    Task.SUMMARIZATION: "summarising",
-    Task.TRANSLATION: "translation",
-    Task.CHAT: "conversation",
-    Task.AGENTIC: "using tools",
-    Task.VISION: "reading images",
+_RANKS: dict[Preset, tuple[str, str]] = {
+    "balanced": ("is best overall", ""),
+    "quality": ("ranks first", ", with quality weighted most"),
+    "fast": ("ranks first", ", with speed weighted most"),
+    "cheap": ("ranks first", ", with low cost weighted most"),
 }
-
-REASON_WORDS: dict[Reason, str] = {
-    Reason.ROLE: "not made to chat",
-    Reason.CONTEXT_WINDOW: "context window too small or not stated",
-    Reason.MODALITY: "do not read images",
-    Reason.TOOLS: "not known to call tools",
-    Reason.STRUCTURED_OUTPUT: "not known to hold to a JSON format",
-    Reason.LICENCE: "licence excluded",
-    Reason.NOT_ALLOWED: "not on the allow list",
-    Reason.DENIED: "on the deny list",
-    Reason.OVER_MAX_COST: "over the cost ceiling",
-    Reason.COST_UNKNOWN: "price unknown, so the ceiling cannot be checked",
-    Reason.SAFETY: "tuned not to refuse",
-    Reason.NO_LIVE_PROVIDER: "not offered by a connected provider",
-    Reason.LOCAL_ONLY: "not on this machine",
-    Reason.POLICY: "excluded by the operator's policy",
-    Reason.LOCKED: "the tools that the conversation's model called are still answering",
-}
-
-PART_WORDS: dict[str, str] = {
-    "quality": "quality",
-    "cost": "cost",
-    "latency": "time",
-    "evidence": "doubt",
-    "availability": "failures",
-    "switch": "switch",
-    "policy": "safety",
-    "place": "limit of votes",
-}
-
-FACT_WORDS: dict[str, str] = {
-    "price_in_usd_per_mtok": "price in, USD per million tokens",
-    "price_out_usd_per_mtok": "price out, USD per million tokens",
-    "output_tokens_per_s": "speed, tokens per second",
-    "time_to_first_token_s": "seconds to the first word",
-    "context_tokens": "context window, tokens",
-    "max_output_tokens": "longest answer, tokens",
-    "params_total_b": "size, billions of parameters",
-    "params_active_b": "active per token, billions of parameters",
-    "input_modalities": "reads",
-    "supports_tools": "calls tools",
-    "supports_reasoning": "thinks first",
-    "structured_output": "holds to a JSON format",
-    "license": "licence",
-    "release_date": "released",
-    "family": "family",
-    "variant_of": "variant of",
-    "in_huggingchat": "in HuggingChat",
-}
-"""Fields of a model card in the order that matters for a decision."""
-
-LANGUAGE_WORDS: dict[str, str] = {
-    "ar": "Arabic", "bn": "Bengali", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English",
-    "es": "Spanish", "fa": "Persian", "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi",
-    "hu": "Hungarian", "id": "Indonesian", "it": "Italian", "ja": "Japanese", "ko": "Korean", "nl": "Dutch",
-    "no": "Norwegian", "pl": "Polish", "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "sv": "Swedish",
-    "ta": "Tamil", "th": "Thai", "tr": "Turkish", "uk": "Ukrainian", "ur": "Urdu", "vi": "Vietnamese",
-    "zh": "Chinese",
-}  # fmt: skip
-
-_PROMISES: dict[Preset, str] = {
-    "balanced": "the best balance of quality, cost and wait",
-    "quality": "the best answer",
-    "fast": "the best answer for a short wait",
-    "cheap": "the best answer for little money",
-}
+"""What a preset's winner is, before and after the task and the number of models."""
+_OWN_WEIGHTS = ("ranks first", ", by your own weights")
 _TRADES: dict[str, str] = PART_WORDS | {
     "evidence": "certainty",
     "availability": "reliability",
     "switch": "staying in the conversation",
 }
 """Parts as things that a model can be better or worse on."""
+HARD_PROMPT = (
+    "Every candidate is likely to fail this, so saving money earns nothing: the most able model that the preset can "
+    "afford was taken."
+)
 _POINTS_PER_USD_OF_1000 = 0.1
 """From quality per USD to points per $1 less on 1,000 answers."""
 _POINTS_PER_10_S = 1000.0
@@ -115,10 +50,19 @@ _N_FACTORS, _N_HALVINGS = 129, 20
 """Weights that are tried for another winner, and steps in which the nearest is closed in on."""
 _LEAST_POINTS = 0.05
 """Smaller differences read as 0.0."""
+FAMILIAR = 0.75
+"""A prompt that gets a smaller share of what was learned is called unlike the recorded ones."""
+MAX_BENCHMARKS = 3
+"""Named in a sentence, the newest first."""
 
 
-def explain(decision: Decision, catalog: Catalog) -> Explanation:
-    """Says why the chosen model won, against whom, and what would change it; or why nobody is asked."""
+def explain(decision: Decision, catalog: Catalog, evidence: Evidence | None = None) -> Explanation:
+    """Says why the chosen model won, against which one, and what would change it; or why no model is asked.
+
+    Args:
+        catalog: of the router that decided.
+        evidence: recorded outcomes on similar prompts; None = the router goes by public benchmarks.
+    """
     rules = tuple(rule.sentence for rule in decision.rules)
     if decision.action == "refuse":
         message = decision.message or "No model is asked."
@@ -130,12 +74,14 @@ def explain(decision: Decision, catalog: Catalog) -> Explanation:
         headline=_headline(decision, card),
         reasons=(
             _read(decision.profile),
-            _quality(chosen, card),
-            _cost(chosen, card),
-            _time(chosen, card),
-            _evidence(decision),
+            _quality(decision, card),
+            *_seen(decision, evidence),
+            _cost(decision, card),
+            _time(decision, card),
+            _default(decision),
             *_state(decision),
             *rules,
+            router_sentence(decision.router),
         ),
         runner_up=None if runner_up is None else _against(chosen, runner_up),
         flips=_flips(decision),
@@ -144,44 +90,110 @@ def explain(decision: Decision, catalog: Catalog) -> Explanation:
     )
 
 
+def router_sentence(router: RouterName) -> str:
+    """Which router decided: what it rests on, its file, the fingerprint of its parameters and its date."""
+    facts = (router.file_name and f"file {router.file_name}", f"fingerprint {router.fingerprint}",
+             router.as_of and router.as_of.isoformat())  # fmt: skip
+    return f"Router: {router.title} ({', '.join(fact for fact in facts if fact)})."
+
+
+def quality_parts_words(parts: Mapping[str, float]) -> str:
+    """ "81.0 = mean over all recorded prompts 74.0 + similar prompts 5.2 + category 1.8", in points that add up."""
+    shown = rounded_parts({name: 100 * value for name, value in parts.items()})
+    (first, value), *others = shown.items()
+    words = "".join(f" {'+' if points >= 0 else '−'} {quality_word(name)} {abs(points):.1f}" for name, points in others)
+    return f"{sum(shown.values()):.1f} = {quality_word(first)} {value:.1f}{words}"
+
+
+def rounded_parts(parts: Mapping[str, float]) -> dict[str, float]:
+    """Parts to one decimal that add up to their rounded sum; parts that are nothing are left out, but for the first."""
+    kept = {name: 10 * value for place, (name, value) in enumerate(parts.items()) if not place or abs(value) >= 0.05}
+    tenths = {name: round(value) for name, value in kept.items()}
+    gap = round(10 * sum(parts.values())) - sum(tenths.values())
+    # what rounding lost goes, a tenth each, to the parts that it changed most
+    for name in sorted(kept, key=lambda name: -math.copysign(1, gap) * (kept[name] - tenths[name]))[: abs(gap)]:
+        tenths[name] += 1 if gap > 0 else -1
+    return {name: value / 10 for name, value in tenths.items()}
+
+
 def _headline(decision: Decision, card: ModelCard) -> str:
     n, wishes = len(decision.candidates), decision.preferences
     if n == 1:
         return f"{card.display_name} is the only model that can answer this prompt."
-    promise = _PROMISES[wishes.preset] if wishes.weights is None else "the best answer by your own weights"
+    before, after = _RANKS[wishes.preset] if wishes.weights is None else _OWN_WEIGHTS
     task = TASK_WORDS[decision.profile.main_task]
-    return f"{card.display_name} promises {promise} for this prompt ({task}), of {n} models that can answer."
+    return f"{card.display_name} {before} for {task} among {n} available models{after}."
 
 
 def _read(profile: PromptProfile) -> str:
     leading = sorted(profile.tasks.items(), key=lambda item: -item[1])[:2]
     shares = " and ".join(f"{format_percent(share)} {TASK_WORDS[task]}" for task, share in leading if share >= 0.05)
-    level = "easy" if profile.difficulty < 0.35 else "hard" if profile.difficulty > 0.65 else "of middle difficulty"
+    level = "easy" if profile.difficulty < 0.35 else "hard" if profile.difficulty > 0.65 else "of medium difficulty"
     language = "" if profile.language == "und" else f" in {LANGUAGE_WORDS.get(profile.language, profile.language)}"
     return (
-        f"The prompt reads as {shares}{language}, {profile.input_tokens:,} tokens (word pieces) long, and {level}: "
-        f"{format_percent(profile.difficulty)} of middling models are expected to fail it."
+        f"The prompt reads as {shares}{language}, {profile.input_tokens:,} tokens long and {level}: "
+        f"an average model fails this about {format_percent(profile.difficulty)} of the time."
     )
 
 
-def _quality(chosen: Candidate, card: ModelCard) -> str:
-    n_scores = len(card.scores)
-    known = (
-        f"going by {n_scores} public benchmark score{'s' if n_scores > 1 else ''} of the model"
-        if n_scores
-        else "going by its size, family and age, since no benchmark score of it is published"
-    )
-    return (
-        f"Chance of a good answer: {format_quality(chosen.quality, chosen.quality_se)}, {known}, "
-        "and by the kind and difficulty of the prompt."
-    )
+def _quality(decision: Decision, card: ModelCard) -> str:
+    chosen = decision.chosen
+    expected = f"Expected quality: {format_quality(chosen.quality, chosen.quality_se)}"
+    if decision.router.source == "fitted":
+        return f"{expected}, from recorded outcomes: {quality_parts_words(chosen.quality_parts)}."
+    return f"{expected}, {_benchmarks(card, decision.profile.main_task)}."
 
 
-def _cost(chosen: Candidate, card: ModelCard) -> str:
+def _benchmarks(card: ModelCard, task: Task) -> str:
+    """Which public scores the expectation rests on, those of the task by name and date."""
+    if not card.scores:
+        return "from its size, family and age, because no benchmark score of it is published"
+    n = len(card.scores)
+    known = f"from {n} public benchmark score{'s' if n > 1 else ''}"
+    own = [score for score in card.scores if score.category == task.value]
+    newest = sorted(own, key=lambda score: (score.as_of is None, -score.as_of.toordinal() if score.as_of else 0))
+    named = dict.fromkeys(f"{score.benchmark} {score.as_of or 'undated'}" for score in newest)
+    if not named:
+        return f"{known}, none of them on {TASK_WORDS[task]}"
+    return f"{known}, {len(own)} of them on {TASK_WORDS[task]} ({', '.join(list(named)[:MAX_BENCHMARKS])})"
+
+
+def _seen(decision: Decision, evidence: Evidence | None) -> list[str]:
+    """What was recorded on similar prompts, the chosen model against the runner-up."""
+    if evidence is None:
+        return []
+    if not evidence.n_similar:
+        return ["Too few prompts were recorded to compare similar ones, so each model's mean counts."]
+    if not evidence.means:
+        names = " or ".join(short_name(model_id) for model_id in decision.scores.model_ids[:2])
+        return [f"On the {evidence.n_similar} most similar prompts no score of {names} was recorded to compare."]
+    (name, mean), *others = evidence.means.items()
+    both = f" ({evidence.n_compared} of them with a score of both)" if evidence.n_compared < evidence.n_similar else ""
+    against = "".join(f" and {short_name(other)} {score:.2f}" for other, score in others)
+    return [
+        f"On the {evidence.n_similar} most similar prompts{both} {short_name(name)} scored {mean:.2f}{against}.",
+        *_familiarity(evidence),
+    ]
+
+
+def _familiarity(evidence: Evidence) -> list[str]:
+    share = evidence.familiarity
+    if share is None or share >= FAMILIAR:
+        return []
+    if share < 0.005:
+        return ["This prompt is unlike the recorded ones, so each model's mean over all of them decides."]
+    counted = f"their scores count only {format_percent(share)} beside each model's mean"
+    return [f"This prompt is unlike the recorded ones, so {counted}."]
+
+
+def _cost(decision: Decision, card: ModelCard) -> str:
+    chosen = decision.chosen
     price_in, price_out = card.price_in_usd_per_mtok, card.price_out_usd_per_mtok
     if chosen.cost_usd is None:
-        return "Cost: not known, since nobody names a price."
+        return "Cost: not known, because no price is published."
     tokens = f"{chosen.input_tokens:,} tokens in and about {chosen.output_tokens:,.0f} out"
+    if decision.router.source == "fitted":
+        return f"Cost: {format_usd(chosen.cost_usd)} for {tokens}, learned from the recorded answers."
     if price_in is None or price_out is None:
         return f"Cost: {format_usd(chosen.cost_usd)} for {tokens}."
     basis = "" if chosen.cost_basis == "listed" else ", prices estimated from its size"
@@ -189,54 +201,51 @@ def _cost(chosen: Candidate, card: ModelCard) -> str:
     return f"Cost: {format_usd(chosen.cost_usd)} for {tokens}, at {prices}{basis}."
 
 
-def _time(chosen: Candidate, card: ModelCard) -> str:
+def _time(decision: Decision, card: ModelCard) -> str:
+    chosen = decision.chosen
     if chosen.latency_s is None:
         return "Time: not known."
+    is_fitted = decision.router.source == "fitted"
     known = {
-        "estimated": "estimated, since no speed of it is published",
+        "estimated": "estimated, because no speed of it is published",
         "published": "by its published speed",
-        "recorded": "by what was seen here lately",
+        "recorded": "from recorded answers" if is_fitted else "as measured here lately",
     }[chosen.latency_basis or "estimated"]
     if chosen.latency_basis == "published" and card.output_tokens_per_s is not None:
         known += f" of {card.output_tokens_per_s:.0f} tokens a second"
-    return f"Time: {format_seconds(chosen.latency_s)} until the whole answer is there, {known}."
+    return f"Time: {format_seconds(chosen.latency_s)} to the full answer, {known}."
 
 
-def _evidence(decision: Decision) -> str:
+def _default(decision: Decision) -> str:
     reference, chosen = decision.reference_model_id, decision.chosen
     if chosen.model_id == reference:
-        return "It is also the model for an average prompt: nothing in this one speaks clearly enough for another."
-    return (
-        f"For an average prompt it would be {reference}; on this one the choice is ahead "
-        "by more than the doubt about the difference."
-    )
+        return "It is also the default for an average prompt: nothing here calls for a different model."
+    lead = f"the lead of {short_name(chosen.model_id)} is larger than the margin of error"
+    return f"The default for an average prompt is {reference}; here {lead}."
 
 
 def _state(decision: Decision) -> list[str]:
-    """What the conversation's past and the servers' present have to say."""
+    """What the conversation's past and the servers' present add."""
     chosen, stays = decision.chosen, decision.sticky_model_id
     said = []
+    if "hard_prompt" in chosen.parts:
+        said.append(HARD_PROMPT)
     if stays is not None and stays == chosen.model_id:
-        said.append("It stays with this conversation: no other model is better by enough to pay for the switch.")
+        said.append("The conversation stays with it: no other model is better by enough to justify a switch.")
     elif stays is not None:
-        cost = -chosen.parts.get("switch", 0.0)
-        said.append(
-            f"The conversation leaves {stays}: the gain pays for the switch, which was set at {100 * cost:.1f} points."
-        )
+        cost = f"{-100 * chosen.parts.get('switch', 0.0):.1f} points"
+        said.append(f"The conversation moves on from {stays}: the gain outweighs the cost of switching, {cost}.")
     lost = chosen.parts.get("availability", 0.0)
     if lost < -0.005:
-        said.append(f"It failed to answer or kept people waiting lately, which costs it {-100 * lost:.1f} points.")
-    voted = chosen.quality_parts.get("feedback", 0.0)
-    gained = 100 * (chosen.quality - 1 / (1 + math.exp(voted - chosen.quality_logit)))
+        said.append(f"Recent failures or slow answers cost it {-100 * lost:.1f} points.")
+    gained = 100 * chosen.quality_parts.get("feedback", 0.0)
     if abs(gained) >= _LEAST_POINTS:
         change = "raise" if gained > 0 else "lower"
-        said.append(f"People's votes on such prompts {change} its chance by {abs(gained):.1f} points.")
+        said.append(f"Votes on such prompts {change} its expected quality by {abs(gained):.1f} points.")
     held = chosen.parts.get("place", 0.0)
     if abs(held) >= 0.005:
-        said.append(
-            "Votes move a model by one place at most, "
-            f"which {'gives it back' if held > 0 else 'takes back'} {100 * abs(held):.1f} points."
-        )
+        change = "gives it back" if held > 0 else "takes away"
+        said.append(f"Votes move a model by one rank at most, which {change} {100 * abs(held):.1f} points.")
     return said
 
 
@@ -248,12 +257,13 @@ def _against(chosen: Candidate, other: Candidate) -> str:
     better = {name: gap for name, gap in gaps.items() if gap >= _LEAST_POINTS}
     worse = {name: -gap for name, gap in gaps.items() if gap <= -_LEAST_POINTS}
     trade = " but ".join(f"{word} on {_traded(part)}" for word, part in (("better", better), ("worse", worse)) if part)
-    return f"Second is {other.model_id}, {behind}" + (f": the first is {trade}." if trade else ".")
+    return f"The runner-up is {other.model_id}, {behind}" + (f": the winner is {trade}." if trade else ".")
 
 
 def _traded(points: Mapping[str, float]) -> str:
     """ "cost (1.4) and quality (0.3)", the greatest first."""
-    *others, last = [f"{_TRADES[name]} ({points[name]:.1f})" for name in sorted(points, key=lambda name: -points[name])]
+    ordered = sorted(points, key=lambda name: -points[name])
+    *others, last = [f"{_TRADES.get(name) or part_word(name)} ({points[name]:.1f})" for name in ordered]
     return f"{', '.join(others)} and {last}" if others else last
 
 
@@ -275,7 +285,7 @@ def _flips(decision: Decision) -> tuple[Flip, ...]:
 
 
 def _first_overtaking(decision: Decision, part: str, direction: str) -> tuple[float, str] | None:
-    """The factor on one part's weight nearest to 1 at which somebody overtakes; utilities are linear in it."""
+    """The factor on one part's weight nearest to 1 at which another model wins; utilities are linear in it."""
     values = decision.scores.parts[part]
     if "place" in decision.scores.part_names:
         return _first_with_votes(decision.scores, values, direction)
@@ -310,9 +320,8 @@ def _first_with_votes(table: ScoreTable, values: np.ndarray, direction: str) -> 
 
 def _votes(table: ScoreTable) -> np.ndarray:
     """(n,) what people's votes add to each expected quality."""
-    logits = dict(zip(table.quality_names, table.figures[len(table.part_names) :], strict=False))
-    unvoted: np.ndarray = 1 / (1 + np.exp(logits["feedback"] - sum(logits.values())))
-    return table.parts["quality"] - unvoted
+    added: np.ndarray = table.figures[len(table.part_names) + table.quality_names.index("feedback")]
+    return added
 
 
 def _firsts(rest: np.ndarray, values: np.ndarray, gains: np.ndarray, factors: np.ndarray) -> np.ndarray:

@@ -60,12 +60,18 @@ def create_salts(cursor: Cursor) -> None:
     cursor.execute("CREATE TABLE salts (purpose VARCHAR PRIMARY KEY, salt VARCHAR NOT NULL)")
 
 
+def add_router(cursor: Cursor) -> None:
+    """Which router decided: file or title, fingerprint, date; null in rows from before."""
+    cursor.execute("ALTER TABLE decisions ADD COLUMN router VARCHAR")
+
+
 MIGRATIONS = (
     Migration("omni.001_decisions", create_decisions),
     Migration("omni.002_answers", create_answers),
     Migration("omni.003_feedback", create_feedback),
     Migration("omni.004_voices", add_voices),
     Migration("omni.005_salts", create_salts),
+    Migration("omni.006_router", add_router),
 )
 
 

@@ -1,34 +1,58 @@
 """Filters with reason codes, utility in stated units, and the evidence rule. Pure functions on columns."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import translate
 from functools import lru_cache
 
 import numpy as np
 
 from omni.conditions import NOTHING_KNOWN, Conditions, ModelHealth
+from omni.errors import InputError
 from omni.rules import NO_RULING, Ruling
-from omni.types import Exclusion, ModelCard, Preferences, Preset, PromptProfile, Reason, Weights
+from omni.types import UNKNOWN_WINDOW_TOKENS, Exclusion, ModelCard, Preferences, Preset, PromptProfile, Reason, Weights
 
 OUTPUT_RESERVE_TOKENS = 1024
 """Room kept in the context window for the answer, at least."""
-UNKNOWN_WINDOW_TOKENS = 4096
-"""A model whose window nobody states is trusted with this many tokens."""
 UNCENSORED_NAMES = ("dolphin", "uncensored", "abliterated", "euryale", "magnum", "mythomax", "rocinante")
 """Parts of names under which fine-tunes without refusals are published."""
 
 PERMISSIVENESS = "speechmap"
 """A benchmark under "safety" that rewards answering; it says nothing of harm."""
 
+LOW_QUALITY = 0.3
+"""When every model is expected to score less on a prompt, saving money or time on it earns nothing."""
+
 PRESETS: Mapping[Preset, Weights] = {
-    "balanced": Weights(quality_per_usd=20.0, quality_per_s=0.002, z=0.25, z_dearer=0.5),
-    "quality": Weights(quality_per_usd=1.0, quality_per_s=0.0002, z=0.25, z_dearer=0.25),
-    "fast": Weights(quality_per_usd=10.0, quality_per_s=0.015, z=0.25, z_dearer=0.5),
-    "cheap": Weights(quality_per_usd=200.0, quality_per_s=0.0005, z=0.25, z_dearer=0.5),
+    "balanced": Weights(quality_per_usd=20.0, quality_per_s=0.002, z=0.05, z_dearer=0.05),
+    "quality": Weights(quality_per_usd=1.0, quality_per_s=0.0002, z=0.05, z_dearer=0.05),
+    "fast": Weights(quality_per_usd=10.0, quality_per_s=0.015, z=0.05, z_dearer=0.05),
+    "cheap": Weights(quality_per_usd=200.0, quality_per_s=0.0005, z=0.05, z_dearer=0.05),
 }
-"""What each preset trades: balanced gives up two points of quality for 0.001 USD or for ten seconds."""
+"""What each preset trades: balanced gives up two points of quality for 0.001 USD or for ten seconds.
+
+The standard errors of evidence were chosen on fit sides of the shipped recordings and of others kept for development,
+for both sources of quality: none at all scores 0.1 points more on the shipped ones and 0.7 less on the others; asking a
+dearer model for more costs the public router 0.05.
+"""
+
+
+def dial_weights(*, quality_per_usd: float, quality_per_s: float = 0.0) -> Weights:
+    """Weights by two dials, with the evidence rule of the balanced preset.
+
+    Args:
+        quality_per_usd: quality (0..1) given up for one US dollar less on this prompt, 0 or more.
+        quality_per_s: the same for one second less.
+
+    Raises:
+        InputError: a weight is negative or not a number.
+    """
+    for name, value in (("quality_per_usd", quality_per_usd), ("quality_per_s", quality_per_s)):
+        if not (math.isfinite(value) and value >= 0):
+            raise InputError(f"{name} is {value!r}; expected a number from 0 up, in quality (0..1) per unit.")
+    return replace(PRESETS["balanced"], quality_per_usd=quality_per_usd, quality_per_s=quality_per_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,29 +133,72 @@ def utilities(
     quality: np.ndarray,
     gain_se: np.ndarray,
     cost_usd: np.ndarray,
-    latency_s: np.ndarray | None,
+    latency_s: np.ndarray,
     weights: Weights,
-    reference_cost_usd: np.ndarray | float,
+    reference: np.ndarray,
+    risk: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """The parts of the utility, named; their sum ranks the candidates.
 
     Args:
-        quality: (..., n_models) expected quality, 0..1.
+        quality: (n_prompts, n_models) expected quality, 0..1.
         gain_se: the same shape: standard error of the quality difference to the reference model, 0 for itself.
         cost_usd: the same shape, expected cost of the answer; NaN counts as the dearest known.
-        latency_s: the same shape or None, expected seconds until the whole answer is there; NaN as the slowest known.
-        weights: prices of cost, latency and doubt in units of quality.
-        reference_cost_usd: (..., 1) or a number; an alternative dearer than this needs more evidence.
+        latency_s: the same shape, expected seconds until the whole answer is there; NaN as the slowest known.
+        weights: prices of cost, latency and missing evidence in units of quality.
+        reference: (n_prompts,) column of the model that the preset takes by default; a dearer one needs more evidence.
+        risk: (n_models,) quality that a model must promise more, whatever the weights; None = none must.
     """
-    doubt_price = np.where(cost_usd > reference_cost_usd, -weights.z_dearer, -weights.z)
-    parts = {
+    own = reference[:, None]
+    cost, seconds = _worst_for_unknown(cost_usd), _worst_for_unknown(latency_s)
+    cost_of_reference = np.take_along_axis(cost, own, axis=1)
+    doubt_price = np.where(cost > cost_of_reference, -weights.z_dearer, -weights.z)
+    return {
         "quality": quality,
-        "cost": -weights.quality_per_usd * _worst_for_unknown(cost_usd),
-        "evidence": doubt_price * gain_se,
+        "cost": -weights.quality_per_usd * cost,
+        "evidence": doubt_price * gain_se - (0.0 if risk is None else risk),
+        "latency": -weights.quality_per_s * seconds,
     }
-    if latency_s is not None:
-        parts["latency"] = -weights.quality_per_s * _worst_for_unknown(latency_s)
-    return parts
+
+
+def hard_prompt_part(
+    parts: Mapping[str, np.ndarray], reference: np.ndarray, kept: np.ndarray, is_familiar: np.ndarray | None
+) -> np.ndarray | None:
+    """What a prompt that all kept models are likely to fail gives back: savings against the reference earn nothing.
+
+    So the most able model wins among those that cost no more than the reference. Where outcomes of such prompts were
+    seen, a low expectation is measured and differences between models keep their size, so the rule does not apply.
+
+    Args:
+        parts: of the utility, see `utilities`.
+        reference: (n_prompts,) column of the model that the preset takes by default.
+        kept: (n_prompts, n_models) bool.
+        is_familiar: (n_prompts,) bool; None = nowhere.
+
+    Returns:
+        (n_prompts, n_models) to add to the utility; None when there is no such prompt.
+    """
+    is_hard = np.where(kept, parts["quality"], 0.0).max(axis=1) < LOW_QUALITY
+    if is_familiar is not None:
+        is_hard &= ~is_familiar
+    if not is_hard.any():
+        return None
+    price = parts["cost"] + parts["latency"]
+    saved = price - np.take_along_axis(price, reference[:, None], axis=1)
+    return np.where(is_hard[:, None] & (saved > 0), -saved, 0.0)
+
+
+def gain_se(quality_se: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Standard error (n_prompts, n_models) of the quality difference to each prompt's reference column (n_prompts,).
+
+    The errors of two models are taken as independent.
+    """
+    own = reference[:, None]
+    # errors lie between 0 and 1: np.hypot's care for overflow would cost eight times as much
+    variance = quality_se * quality_se
+    difference = np.sqrt(variance + np.take_along_axis(variance, own, axis=1))
+    np.put_along_axis(difference, own, 0.0, axis=1)
+    return difference
 
 
 def availability(health: Mapping[str, ModelHealth], row: Mapping[str, int]) -> np.ndarray:

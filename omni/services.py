@@ -1,15 +1,16 @@
 """What the page and the server share, built once and safe between threads."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from omni.budgets import Budgets, Limits
-from omni.catalog import Catalog
-from omni.catalog.live import LiveFacts
+from omni.catalog import Catalog, load_catalog
+from omni.catalog.live import LiveFacts, refreshed_catalog
 from omni.conditions import Conditions
 from omni.config import Settings
 from omni.errors import StoreError
+from omni.evidence import Evidence
 from omni.explain import explain
 from omni.gateway import Gateway, build_gateway, finder_for, providers_from
 from omni.learning import FeedbackBoard, load_board
@@ -17,8 +18,9 @@ from omni.live_router import LiveRouter
 from omni.reading import estimate_tokens
 from omni.references import ReferenceChoice, load_references
 from omni.router import Router, load_router
+from omni.shelf import RouterShelf
 from omni.store import Store, open_store
-from omni.types import Conversation, Decision, Explanation, Preferences
+from omni.types import Conversation, Decision, Explanation, Preferences, RouterName
 
 
 class Decider(Protocol):
@@ -26,6 +28,8 @@ class Decider(Protocol):
 
     @property
     def catalog(self) -> Catalog: ...
+    @property
+    def name(self) -> RouterName: ...
     @property
     def parameters_version(self) -> str: ...
     @property
@@ -45,6 +49,18 @@ class Decider(Protocol):
         *,
         conditions: Conditions | None = None,
     ) -> list[Decision]: ...
+    def evidence(self, decision: Decision) -> Evidence | None: ...
+
+
+class LiveCatalog:
+    """The models that are known, with what providers say of them now; replaced whole."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._shipped = self.catalog = catalog
+
+    def refresh(self, facts: Sequence[LiveFacts]) -> None:
+        """Lays what providers say now over the shipped catalog."""
+        self.catalog = refreshed_catalog(self._shipped, facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +68,9 @@ class Services:
     """Shared parts; a visitor's own data is never in here."""
 
     router: Decider = field(repr=False)
+    """The operator's default."""
     gateway: Gateway
-    explain: Callable[[Decision, Catalog], Explanation]
+    explain: Callable[[Decision, Catalog, Evidence | None], Explanation]
     references: Callable[[Decision], tuple[ReferenceChoice, ...]] = field(default=lambda _: ())
     """What other routing policies would have done."""
     refresh: Callable[[Sequence[LiveFacts]], None] | None = None
@@ -66,11 +83,25 @@ class Services:
     """What votes taught; None = nothing is learned from them."""
     budgets: Budgets | None = None
     """Ceilings of cost and of answers under way; None = none."""
+    shelf: RouterShelf | None = field(default=None, repr=False)
+    """Fitted routers that visitors switch to; None = every visitor has the default."""
+    live_catalog: LiveCatalog | None = field(default=None, repr=False)
+    """All models that are known; None = those of the default router."""
 
     @property
     def catalog(self) -> Catalog:
-        """The one that is decided with now."""
-        return self.router.catalog
+        """All models that are known now: beside the router's own, those that guard answers or are asked by name."""
+        return self.router.catalog if self.live_catalog is None else self.live_catalog.catalog
+
+    def find_router(self, key: str | None) -> Decider:
+        """The router that a visitor switched to, or the default: also when that one is not kept any more."""
+        found = None if self.shelf is None else self.shelf.find(key)
+        return self.router if found is None else found
+
+    def why(self, decision: Decision, router: Decider | None = None) -> Explanation:
+        """The explanation of a decision of `router`, by default of the operator's."""
+        router = router or self.router
+        return self.explain(decision, router.catalog, router.evidence(decision))
 
     def start(self) -> None:
         """Begins to follow what model servers offer, in a thread of its own."""
@@ -89,8 +120,9 @@ def build_services(settings: Settings, router: Router | None = None) -> Services
     Raises:
         OmniError: data, policy or settings cannot be used.
     """
-    live = LiveRouter(router or load_router(settings.policy_path))
-    cards, providers = live.catalog.models, providers_from(settings)
+    router = router or load_router(settings.policy_path, router=settings.router_path)
+    live, known = LiveRouter(router), LiveCatalog(_known_models(router))
+    cards, providers = known.catalog.models, providers_from(settings)
     limits, store, note = Limits.from_settings(settings), None, None
     feedback, budgets = FeedbackBoard(), Budgets(limits)
     try:
@@ -98,20 +130,39 @@ def build_services(settings: Settings, router: Router | None = None) -> Services
         feedback, budgets = load_board(store), Budgets.from_store(limits, store)
     except StoreError as error:
         note = f"Figures are not kept. {error}"
+    gateway = build_gateway(
+        providers,
+        [card.model_id for card in cards],
+        count_tokens=estimate_tokens,
+        cards=cards,
+        find=finder_for(providers, own_port=settings.port) if settings.discover else None,
+    )
+    shelf = RouterShelf(known.catalog, live.reader, router.rules, on_models=gateway.also_know)
+
+    def refresh(facts: Sequence[LiveFacts]) -> None:
+        for part in (live, known, shelf):
+            part.refresh(facts)
+
     return Services(
         router=live,
-        gateway=build_gateway(
-            providers,
-            [card.model_id for card in cards],
-            count_tokens=estimate_tokens,
-            cards=cards,
-            find=finder_for(providers, own_port=settings.port) if settings.discover else None,
-        ),
+        gateway=gateway,
         explain=explain,
         references=load_references(live.reader.features).choices,
-        refresh=live.refresh,
+        refresh=refresh,
         store=store,
         storage_note=note,
         feedback=feedback,
         budgets=budgets,
+        shelf=shelf,
+        live_catalog=known,
     )
+
+
+def _known_models(router: Router) -> Catalog:
+    """The shipped catalog, with the models that only the router's own catalog has."""
+    if router.name.source == "public":
+        return router.catalog
+    shipped = load_catalog()
+    own = [card for card in router.catalog.models if shipped.find(card.model_id) is None]
+    models = sorted([*shipped.models, *own], key=lambda card: card.model_id)
+    return replace(shipped, models=tuple(models))

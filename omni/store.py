@@ -265,6 +265,7 @@ def decision_row(decision: Decision) -> dict[str, Any]:
         "decision_id": decision.decision_id,
         "catalog_version": decision.catalog_version,
         "parameters_version": decision.parameters_version,
+        "router": decision.router.label,
         "language": profile.language,
         "main_task": profile.main_task.value,
         "difficulty": profile.difficulty,

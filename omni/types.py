@@ -1,5 +1,6 @@
 """Values that move between modules. Units are part of the names; None means unknown, never 0."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,6 +16,10 @@ PriceBasis = Literal["listed", "estimated"]
 LatencyBasis = Literal["recorded", "published", "estimated"]
 Action = Literal["answer", "ask_guard", "refuse"]
 """What a decision asks for: an answer, an answer after a guard model's word, or none."""
+
+
+UNKNOWN_WINDOW_TOKENS = 4096
+"""A model whose context window is not stated is trusted with this many tokens."""
 
 
 class Task(StrEnum):
@@ -310,10 +315,11 @@ class Candidate(NamedTuple):
     rank: int
     """1 = chosen."""
     parts: Mapping[str, float]
-    """quality, cost, latency, evidence, and where they matter availability, switch, policy: they sum to `utility`."""
+    """quality, cost, latency, evidence, and where they matter hard_prompt, availability, switch, policy, place: they
+    sum to `utility`."""
     quality_se: float
     quality_parts: Mapping[str, float]
-    """They sum to `quality_logit`."""
+    """In units of the score; they sum to `quality`."""
     cost_usd: float | None
     cost_basis: PriceBasis | None
     latency_s: float | None
@@ -328,12 +334,14 @@ class Candidate(NamedTuple):
 
     @property
     def quality(self) -> float:
-        """Expected quality 0..1, the logistic of `quality_logit`."""
+        """Expected quality 0..1."""
         return self.parts["quality"]
 
     @property
     def quality_logit(self) -> float:
-        return sum(self.quality_parts.values())
+        """The same in logits, 0.1 % to 99.9 %: what votes are held against."""
+        share = min(max(self.quality, 0.001), 0.999)
+        return math.log(share / (1 - share))
 
 
 LATENCY_BASES: tuple[LatencyBasis, ...] = ("estimated", "published", "recorded")
@@ -377,8 +385,8 @@ class ScoreTable:
     part_names: tuple[str, ...]
     quality_names: tuple[str, ...]
     figures: np.ndarray
-    """(n_names + 4, n) float64: the parts of the utility by `part_names`, those of the quality in logits by
-    `quality_names`, then the rows of `quality_se`, `cost_usd`, `latency_s` and `output_tokens`."""
+    """(n_names + 4, n) float64: the parts of the utility by `part_names`, those of the quality by `quality_names`, then
+    the rows of `quality_se`, `cost_usd`, `latency_s` and `output_tokens`."""
     cost_listed: np.ndarray
     """(n,) bool: the price is listed, not estimated."""
     latency_basis: np.ndarray
@@ -439,6 +447,28 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouterName:
+    """Which router decides, for people and records."""
+
+    source: Literal["public", "fitted"]
+    """What its quality rests on: public benchmarks, or recorded outcomes of its models."""
+    title: str
+    """For example "Public benchmarks", or "Fitted on korbench, 840 prompts"."""
+    file_name: str | None
+    """Of a router file; None = none."""
+    fingerprint: str
+    """Of the parameters that foretell quality."""
+    as_of: date | None
+    """When it was fitted; None = not said."""
+
+    @property
+    def label(self) -> str:
+        """All of it in one line, as records hold it."""
+        parts = (self.file_name or self.title, self.fingerprint, self.as_of and self.as_of.isoformat())
+        return " ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Which model answers, and everything needed to explain and repeat the choice."""
 
@@ -446,6 +476,7 @@ class Decision:
     """A hash of input, catalog, parameters and preferences: the same call gives the same id."""
     catalog_version: str
     parameters_version: str
+    router: RouterName
     profile: PromptProfile
     preferences: Preferences
     weights: Weights

@@ -208,6 +208,40 @@ def test_the_catalog_is_searched_and_a_card_opens(page: "Page", offline_app: str
     assert "Benchmarks" in page.locator("#model-card").inner_text()
 
 
+def test_the_router_of_a_replay_decides_in_the_chat_and_one_click_goes_back(page: "Page", offline_app: str) -> None:
+    """Replay, use its router, read on what evidence it chose, and return; other visitors keep public benchmarks."""
+    _open(page, offline_app)
+    _says(page, "Router: Public benchmarks", "#router-chip")
+    assert not page.locator("#router-back").is_visible()
+    page.get_by_role("tab", name="Benchmark").click()
+    page.locator("#bench-recording input").click()
+    page.locator("[role=option]", has_text="Shaberi").first.click()
+    page.wait_for_function("document.querySelector('#bench-facts').innerText.includes('Japanese')")
+    page.locator("#bench-replay").click()
+    page.locator("#bench-gain .main-svg").first.wait_for(timeout=60_000)
+    page.locator("#bench-use").click()
+    page.wait_for_selector("#prompt textarea:visible", timeout=60_000)
+    _says(page, "Fitted on shaberi", "#router-chip")
+    title = page.locator("#router-chip").get_attribute("title") or ""
+    assert re.search(
+        r"Fitted on shaberi, \d+ prompts [0-9a-f]{16} \d{4}-\d\d-\d\d\. \d+ models, no server connected", title
+    )
+    _ask(page, "日本の首都はどこですか。")
+    _says(page, "most similar prompts", "#why")
+    page.locator("#why summary", has_text="How the expected quality adds up").click()
+    page.locator("#why summary", has_text="Most similar recorded prompts").click()
+    assert page.locator("#why .evidence tr").count() > 6
+    assert "Router: Fitted on shaberi" in page.locator("#why").inner_text()
+    second = page.context.new_page()
+    _open(second, offline_app)
+    assert "Public benchmarks" in second.locator("#router-chip").inner_text()
+    second.close()
+    page.locator("#router-back").click()
+    _says(page, "Router: Public benchmarks", "#router-chip")
+    _ask(page)
+    _says(page, "public benchmark score", "#why")
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_is_wider_than_a_phone(page: "Page", offline_app: str, theme: str) -> None:
     """At 390 px no tab scrolls sideways, in both themes."""

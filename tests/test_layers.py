@@ -83,7 +83,16 @@ PURE = {
     "omni/policy.py": {"omni.types", "omni.errors", "omni.conditions", "omni.rules"},
     "omni/conditions.py": {"omni.types"},
     "omni/rules.py": {"omni.types", "omni.errors"},
-    "omni/explain.py": {"omni.types", "omni.errors", "omni.catalog", "omni.figures"},
+    "omni/explain.py": {
+        "omni.types",
+        "omni.errors",
+        "omni.catalog",
+        "omni.figures",
+        "omni.evidence",
+        "omni.vocabulary",
+    },
+    "omni/evidence.py": {"omni.types", "omni.quality.estimate", "omni.quality.fitted"},
+    "omni/vocabulary.py": {"omni.types"},
     "omni/types.py": set(),
     "omni/errors.py": set(),
 }

@@ -160,7 +160,8 @@ def single_hover(row: Any, x: str) -> str:
 
 def point_hover(row: Any, policy: str, x: str = "cost_usd_per_1k") -> str:
     """Hover text of a policy's point."""
-    dial = "" if row.is_headline else f", dial λ = {row.setting}"
+    setting = "" if row.is_headline else style.setting_of(str(row.setting))
+    dial = f"<br>{setting}" if setting else ""
     return "<br>".join([f"<b>{style.label_of(policy)}</b>{dial}", *_figure_lines(row, x), f"n = {row.n_scored:,}"])
 
 

@@ -7,7 +7,10 @@ import plotly.graph_objects as go
 
 from evals.charts import pieces, style
 from evals.charts.waits import waits_figure
-from evals.results import ReplayResult
+from evals.results import PRESET, ReplayResult
+
+ROUTERS = ("omni", "omni_public")
+"""Policies with presets; those of the first in a run are named in the picture."""
 
 
 def quality_cost_figure(result: ReplayResult, *, log_cost: bool = True) -> go.Figure:
@@ -15,6 +18,7 @@ def quality_cost_figure(result: ReplayResult, *, log_cost: bool = True) -> go.Fi
     if result.points["cost_usd_per_1k"].notna().sum() == 0:
         return pieces.empty_figure("This recording has no costs, so quality against cost cannot be drawn.")
     figure = go.Figure()
+    named = next((policy for policy in ROUTERS if result.presets_of(policy)), None)
     for policy in style.drawing_order(list(result.summaries)):
         if policy == "mixture":
             _add_mixture(figure, result)
@@ -22,6 +26,7 @@ def quality_cost_figure(result: ReplayResult, *, log_cost: bool = True) -> go.Fi
             _add_headline(figure, result, policy, "cost_usd_per_1k")
         else:
             _add_dial(figure, result, policy)
+            _add_presets(figure, result, policy, is_named=policy == named, log_cost=log_cost)
     _add_singles(figure, result, "cost_usd_per_1k", log_x=log_cost)
     best = result.summaries.get("best_single")
     if best is not None and style.is_known(best.cost_usd_per_1k):
@@ -94,7 +99,7 @@ def _add_mixture(figure: go.Figure, result: ReplayResult) -> None:
 def _add_dial(figure: go.Figure, result: ReplayResult, policy: str) -> None:
     """The settings of one policy as faint points, their envelope as a line, the interval as a band for omni."""
     table = result.points[(result.points["policy"] == policy) & result.points["cost_usd_per_1k"].notna()]
-    table = table[table["quality"].notna()].sort_values("cost_usd_per_1k")
+    table = table[table["quality"].notna() & ~_is_preset(table)].sort_values("cost_usd_per_1k")
     if table.empty:
         return
     look = style.style_of(policy)
@@ -111,6 +116,40 @@ def _add_dial(figure: go.Figure, result: ReplayResult, policy: str) -> None:
         hovers = [pieces.point_hover(row, policy) for row in line.itertuples(index=False)]
         pieces.add_line(figure, line, "cost_usd_per_1k", policy, hovers=hovers)
     _add_headline(figure, result, policy, "cost_usd_per_1k")
+
+
+def _add_presets(figure: go.Figure, result: ReplayResult, policy: str, *, is_named: bool, log_cost: bool) -> None:
+    """The presets that the Chat offers as points; presets that choose alike share a point and its name.
+
+    Names stand in lines of their own at the top, so that none covers another.
+    """
+    rows = result.points[(result.points["policy"] == policy) & _is_preset(result.points)]
+    rows = rows[rows["cost_usd_per_1k"].notna() & rows["quality"].notna()]
+    if rows.empty:
+        return
+    look, names = style.style_of(policy), rows["setting"].astype(str).map(style.setting_of).str.removeprefix("preset ")
+    shared = names.groupby([rows["cost_usd_per_1k"].round(9), rows["quality"].round(9)]).agg(", ".join).reset_index()
+    hovers = [pieces.point_hover(row, policy) for row in rows.itertuples(index=False)]
+    figure.add_scatter(
+        x=rows["cost_usd_per_1k"], y=100 * rows["quality"], mode="markers", legendgroup=policy, showlegend=False,
+        zorder=look.z + 1, customdata=hovers, hovertemplate=pieces.HOVER,
+        marker={"color": look.color, "symbol": "circle-open-dot", "size": 12, "line": {"width": 2}},
+    )  # fmt: skip
+    if is_named:
+        shared = shared.sort_values("cost_usd_per_1k", kind="stable").reset_index(drop=True)
+        frame = pieces.frame_of(result)
+        top, step = (100.0, 5.0) if frame is None else (frame.quality_hi, (frame.quality_hi - frame.quality_lo) / 16)
+        for at, row in shared.iterrows():
+            cost = math.log10(row["cost_usd_per_1k"]) if log_cost else row["cost_usd_per_1k"]
+            figure.add_annotation(
+                x=cost, y=100 * row["quality"], text=row["setting"], ax=cost, ay=top - (int(at) + 0.6) * step,
+                axref="x", ayref="y", arrowhead=0, arrowwidth=1, arrowcolor=look.color, standoff=6,
+                font={"size": 12, "color": look.color},
+            )  # fmt: skip
+
+
+def _is_preset(points: pd.DataFrame) -> pd.Series:
+    return points["setting"].astype(str).str.startswith(PRESET)
 
 
 def _add_band(figure: go.Figure, line: pd.DataFrame, look: style.PolicyStyle) -> None:

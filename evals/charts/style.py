@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from omni.vocabulary import PRESET_WORDS
+
 TEXT = "#7c7c7c"
 GRID = "rgba(128,128,128,0.22)"
 ZERO = "rgba(128,128,128,0.75)"
@@ -20,6 +22,11 @@ REST = "#808080"
 DASH = "–"
 CONTROLS = ("mixture", "oracle", "best_single")
 """Policies that others are held against."""
+_DIALS = {
+    "quality_per_usd": (0.1, "$1 less per 1,000 answers"),
+    "quality_per_s": (1000.0, "an answer 10 s sooner"),
+}
+"""From the weights of a dial to the points on the sliders of the Chat, and what they are given up for."""
 _TUNED = re.compile(r"[-_](instruct|it|chat)$", re.IGNORECASE)
 
 
@@ -45,8 +52,8 @@ class PolicyStyle:
 
 _STYLES: Mapping[str, PolicyStyle] = {
     "omni": PolicyStyle(rank=10, label="omni", color="#d55e00", symbol="diamond", dash="solid", width=3.6, size=15),
-    "omni_zero": PolicyStyle(
-        rank=20, label="omni, 0 labels", color="#a07818", symbol="diamond-open", dash="dash", size=12
+    "omni_public": PolicyStyle(
+        rank=20, label="omni, public", color="#a07818", symbol="diamond-open", dash="dash", size=12
     ),
     "mixture": PolicyStyle(rank=30, label="mixture", color="#7f7f7f", symbol="circle-open", dash="dash", width=2.2),
     "best_single": PolicyStyle(rank=40, label="best single", color="#2a7ec4", symbol="square", dash="dot", size=11),
@@ -72,6 +79,17 @@ def style_of(policy: str) -> PolicyStyle:
 def label_of(policy: str) -> str:
     """The name a visitor reads."""
     return style_of(policy).label
+
+
+def setting_of(setting: str) -> str:
+    """A setting as a visitor reads it: a preset's name, or points of quality for money or time; "" for full quality."""
+    name, _, value = setting.partition("=")
+    if name == "preset":
+        return f"preset {PRESET_WORDS.get(value, value)}"  # type: ignore[call-overload]
+    if name not in _DIALS:
+        return setting
+    factor, gift = _DIALS[name]
+    return f"{factor * float(value):.3g} points for {gift}" if float(value) else ""
 
 
 def is_single(policy: str) -> bool:

@@ -33,8 +33,9 @@ def waits_figure(waits: pd.DataFrame) -> go.Figure:
 
 
 def _hover(row: Any, label: str) -> str:
+    setting = "" if row.is_headline else style.setting_of(str(row.setting))
     lines = [
-        f"<b>{label}</b>" + ("" if row.is_headline else f", dial λ = {row.setting} per second"),
+        f"<b>{label}</b>" + (f"<br>{setting}" if setting else ""),
         f"score {style.percent(row.quality)}",
         f"{style.seconds(row.mean_s)} per answer, 95 % within {style.seconds(row.p95_s)}",
         f"{row.n_timed:,} of {row.n_scored:,} picks were timed",

@@ -1,6 +1,6 @@
 """The policies of a replay. A new one: a new file, one import line here, and the contract test covers it."""
 
-from evals.policies import fixed, linear, neighbours, routers, tables
+from evals.policies import fixed, linear, neighbours, omni, tables
 from evals.policies.base import POLICIES, Choices, FitData, LearnedPolicy, Policy, Prediction, Prompts, TestData
 
 __all__ = [
@@ -15,6 +15,6 @@ __all__ = [
     "fixed",
     "linear",
     "neighbours",
-    "routers",
+    "omni",
     "tables",
 ]

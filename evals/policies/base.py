@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 
-from omni.catalog import Catalog
+from omni.catalog.pool import PoolModel
 from omni.errors import InputError
+from omni.types import PromptProfile
 
 N_DIAL = 49
 DIAL_SPAN = (1e-2, 6.0)
@@ -30,8 +30,8 @@ class Prompts:
     """(n,) str or None: the source's own label, which no router is told outside a recording."""
     tasks: np.ndarray
     """(n,) str or None: what the source asks for, as a Task value."""
-    input_tokens: np.ndarray
-    """(n,) length of the prompt, NaN = unknown."""
+    profiles: tuple[PromptProfile, ...]
+    """What reading found, with the feature rows."""
 
     def __len__(self) -> int:
         return len(self.features)
@@ -43,7 +43,7 @@ class Prompts:
             features=self.features[part],
             categories=self.categories[part],
             tasks=self.tasks[part],
-            input_tokens=self.input_tokens[part],
+            profiles=self.profiles[part],
         )
 
 
@@ -59,12 +59,14 @@ class FitData:
     """(n_fit, n_models), NaN = missing; None = no costs known, then only quality counts."""
     latencies_s: np.ndarray | None
     """(n_fit, n_models) seconds to the whole answer, NaN = missing; None = none recorded."""
+    output_tokens: np.ndarray
+    """(n_fit, n_models) as recorded or filled in, NaN = unknown."""
+    prompt_ids: np.ndarray
     groups: np.ndarray
     """(n_fit,) int codes; rows of one group stay together in cross-validation."""
-    facts: pd.DataFrame
-    """The recording's `models` rows of the pool, in the order of `models`."""
-    catalog: Catalog | None
-    """Public facts; None = none of the models is in it."""
+    pool: tuple[PoolModel, ...]
+    """The models as the recording describes them, in the order of `models`."""
+    feature_fingerprint: str
     seed: int
 
 
@@ -111,6 +113,9 @@ class Choices:
     settings: tuple[str, ...]
     picks: np.ndarray
     """(n_settings, n_test) column of the picked model, NO_PICK where none could be picked."""
+    preset_settings: tuple[str, ...] = ()
+    preset_picks: np.ndarray | None = None
+    """(n_presets, n_test) the same at the presets that people choose from; they are shown and not part of the dial."""
     timed_settings: tuple[str, ...] = ()
     timed_picks: np.ndarray | None = None
     """(n_timed_settings, n_test) the same where the dial weighs seconds, not USD; None = seconds are not predicted."""
@@ -120,6 +125,16 @@ class Choices:
     fit_s: float = 0.0
     routing_us: float | None = None
     routing_batch_us: float | None = None
+
+    @property
+    def all_settings(self) -> tuple[str, ...]:
+        """The dial's, then the presets'."""
+        return self.settings + self.preset_settings
+
+    @property
+    def all_picks(self) -> np.ndarray:
+        """(n_settings + n_presets, n_test) in that order."""
+        return self.picks if self.preset_picks is None else np.concatenate([self.picks, self.preset_picks])
 
 
 class Policy(Protocol):
@@ -186,12 +201,12 @@ class LearnedPolicy:
         return Choices(
             settings=dial_settings(dial),
             picks=picks,
-            timed_settings=dial_settings(timed_dial),
+            timed_settings=dial_settings(timed_dial, "s"),
             timed_picks=np.stack([pick_by_time(prediction, v) for v in timed_dial]) if len(timed_dial) else None,
             predicted=prediction.quality,
             params=dict(predictor.params),
             fit_s=fitted - started,
-            routing_us=_time_single_prompts(predictor, test, dial[0]),
+            routing_us=time_single_prompts(lambda one: pick(predictor.predict(one), dial[0]), test),
             routing_batch_us=batch_us,
         )
 
@@ -215,9 +230,14 @@ def _pick(prediction: Prediction, amount: np.ndarray | None, quality_per_unit: f
     return np.argmax(utility, axis=1)
 
 
-def dial_settings(dial: np.ndarray) -> tuple[str, ...]:
-    """λ as text, as written to the decisions."""
-    return tuple(f"{value:.6g}" for value in dial)
+def dial_settings(dial: np.ndarray, unit: str = "usd") -> tuple[str, ...]:
+    """The weights as text, as written to the decisions: quality given up per USD, or per second."""
+    return tuple(f"quality_per_{unit}={value:.6g}" for value in dial)
+
+
+def _rounded(dial: np.ndarray) -> np.ndarray:
+    """The weights as their text says them, so that whoever reads a setting can set the very same one."""
+    return np.array([float(f"{value:.6g}") for value in dial])
 
 
 def build_dial(fit: FitData) -> np.ndarray:
@@ -231,13 +251,13 @@ def build_dial(fit: FitData) -> np.ndarray:
     scale = costs[best_column(fit)] or float(np.nanmean(costs))
     if not scale > 0:
         return np.zeros(1)
-    return np.concatenate([[0.0], np.geomspace(*DIAL_SPAN, N_DIAL - 1) / scale])
+    return _rounded(np.concatenate([[0.0], np.geomspace(*DIAL_SPAN, N_DIAL - 1) / scale]))
 
 
 def build_timed_dial(fit: FitData) -> np.ndarray:
     """The same in quality per second, around 1 / mean latency of the pool; only 0 where none was recorded."""
     scale = 0.0 if fit.latencies_s is None else float(np.nanmean(column_means(fit.latencies_s)))
-    return np.concatenate([[0.0], np.geomspace(*DIAL_SPAN, N_DIAL - 1) / scale]) if scale > 0 else np.zeros(1)
+    return _rounded(np.concatenate([[0.0], np.geomspace(*DIAL_SPAN, N_DIAL - 1) / scale])) if scale > 0 else np.zeros(1)
 
 
 def best_column(fit: FitData) -> int:
@@ -268,8 +288,8 @@ def column_means(values: np.ndarray) -> np.ndarray:
     return np.where(n_known > 0, total / np.maximum(n_known, 1), np.nan)
 
 
-def _time_single_prompts(predictor: Predictor, test: TestData, quality_per_usd: float) -> float | None:
-    """Median microseconds of predicting and picking for one prompt."""
+def time_single_prompts(choose_one: Callable[[Prompts], object], test: TestData) -> float | None:
+    """Median microseconds of choosing for one prompt."""
     n_timed = min(N_TIMED, len(test.prompts))
     if n_timed == 0:
         return None
@@ -277,6 +297,6 @@ def _time_single_prompts(predictor: Predictor, test: TestData, quality_per_usd: 
     for row in range(n_timed):
         one = test.prompts.rows(row, row + 1)
         started = time.perf_counter()
-        pick(predictor.predict(one), quality_per_usd)
+        choose_one(one)
         times.append(time.perf_counter() - started)
     return 1e6 * float(np.median(times))

@@ -90,9 +90,9 @@ def predict_seconds(features: np.ndarray, seconds: np.ndarray, groups: np.ndarra
         groups: (n,) codes of prompts that stay together in cross-validation.
         others: (n_others, n_features).
     """
-    from omni.quality.amounts import fit_amounts
+    from omni.quality.cost import fit_amounts
     from omni.quality.features import fit_features
-    from omni.quality.pool import fold_of
+    from omni.quality.fitted import fold_of
 
     feature_map = fit_features(features, 0)
     head = fit_amounts(feature_map.linear(features), seconds, fold_of(groups, 5, seed=0))

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from evals.arena import Arena, build_arena
-from evals.policies.routers import fit_omni
+from evals.policies.omni import columns_of, served_router
 from evals.results import Interval
 from evals.stats import MIN_GROUPS, group_sums, percentile_interval, ratio, resample_weights
 from omni.errors import InputError
@@ -241,13 +241,14 @@ def _draw_conversation(
 
 
 def expect(arena: Arena) -> tuple[np.ndarray, np.ndarray]:
-    """(n_test, n_models) quality, less what is taken off for weak evidence, and cost in USD, 0 where none is known.
+    """(n_test, n_models) quality, and cost in USD, 0 where none is known.
 
     The only place where this study meets the router.
     """
-    expected = fit_omni(arena.fit).predict(arena.test.prompts)
-    quality = expected.quality if expected.penalty is None else expected.quality - expected.penalty
-    return quality, np.zeros_like(quality) if expected.cost_usd is None else expected.cost_usd
+    router = served_router(arena.fit)
+    order = np.argsort(columns_of(arena.fit, router))
+    estimate = router.estimate(arena.test.prompts.profiles)
+    return estimate.quality[:, order], np.nan_to_num(estimate.cost_usd[:, order])
 
 
 def _build_world(arena: Arena, weights: Weights) -> _World:

@@ -19,9 +19,9 @@ from evals.replay import ReplayCancelled, policy_names
 from evals.ui import text, views
 from evals.ui.runs import BenchRuns, Run
 from omni.errors import InputError, OmniError
-from omni.explain import LANGUAGE_WORDS
 from omni.recording import find_recording
 from omni.recording.tables import read_card
+from omni.vocabulary import LANGUAGE_WORDS
 
 DEFAULT_RECORDING = "korbench"
 POLL_S = 0.15
@@ -138,9 +138,9 @@ async def on_replay(
     session, board = str(request.session_hash), Board()
     stop = runs.begin(session)
     task = asyncio.ensure_future(asyncio.to_thread(runs.replay, wanted, report=board.report, stop=stop))
-    task.add_done_callback(_take_error)
+    task.add_done_callback(take_error)
     try:
-        async for news in _follow(task, board, stop):
+        async for news in follow(task, board, stop):
             yield _busy(news)
         if stop.is_set():
             yield _idle(text.STOPPING)
@@ -291,7 +291,7 @@ def _plain(error: Exception) -> gr.Error:
     return gr.Error(text.UNEXPECTED, title="", print_exception=False)
 
 
-async def _follow(task: "asyncio.Future[Run]", board: Board, stop: threading.Event) -> AsyncIterator[tuple[float, str]]:
+async def follow(task: "asyncio.Future[Any]", board: Board, stop: threading.Event) -> AsyncIterator[tuple[float, str]]:
     """The news of a replay as they change, until it ends or is stopped."""
     told: tuple[float, str] | None = None
     while not task.done() and not stop.is_set():
@@ -301,8 +301,8 @@ async def _follow(task: "asyncio.Future[Run]", board: Board, stop: threading.Eve
         await asyncio.wait({task}, timeout=POLL_S)
 
 
-def _take_error(task: "asyncio.Future[Run]") -> None:
-    """Looks at the outcome, so that a replay nobody waits for any more ends without a complaint."""
+def take_error(task: "asyncio.Future[Any]") -> None:
+    """Looks at the outcome, so that a task that is no longer waited for ends without a warning."""
     if not task.cancelled():
         task.exception()
 

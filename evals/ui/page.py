@@ -1,6 +1,6 @@
 """The benchmark tab's layout: components and which event goes where."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -8,12 +8,14 @@ import gradio as gr
 from evals.charts import style
 from evals.replay import policy_names
 from evals.ui import callbacks as on
-from evals.ui import text, views
+from evals.ui import chat_router, text, views
 from evals.ui.runs import MAX_SEED, BenchRuns
 from omni.recording import find_recording, shipped_names
 from omni.recording.tables import read_card
+from omni.shelf import RouterShelf
 from omni.store import Store
 
+UseRouter = Callable[[Any, gr.State], None]
 DEFAULT_POLICIES = ("omni", "knn", "kmeans", "ridge")
 N_REPLAYS_WAITING = 4
 """Visitors whose replay may wait for its turn; more are told their place in the queue."""
@@ -27,13 +29,20 @@ padding:14px 16px;background:var(--block-background-fill);color:var(--body-text-
 .bench-tile b{font-size:19px;line-height:1.3}
 .bench-tile span{font-size:13px}.bench-tile small{font-size:12px;color:var(--body-text-color-subdued);min-height:1em}
 .bench-words{border-radius:0!important}
+#bench-use-row{align-items:center;gap:8px 14px;flex-wrap:wrap;margin:2px 0 4px}
+#bench-use-progress:not(:has(span)){display:none}
+#bench-use-info{flex:1 1 260px;min-width:0}
 #benchmark input[role=combobox]{text-overflow:ellipsis;padding-right:28px!important}
 .bench-empty{border:1px dashed var(--border-color-primary);border-radius:8px;padding:14px 16px;
 color:var(--body-text-color)}
 .bench-empty ol{margin:6px 0 0;padding-left:20px;line-height:1.6}
 .bench-progress{display:flex;flex-wrap:wrap;gap:4px 12px;align-items:center;min-height:28px;font-size:14px;
 color:var(--body-text-color)}
-.bench-progress progress{flex:1 1 220px;height:10px;accent-color:#d55e00}
+.bench-progress progress{flex:1 1 220px;height:8px;border:0;border-radius:9px;appearance:none;overflow:hidden;
+background:var(--border-color-primary)}
+.bench-progress progress::-webkit-progress-bar{background:var(--border-color-primary)}
+.bench-progress progress::-webkit-progress-value{background:#d55e00}
+.bench-progress progress::-moz-progress-bar{background:#d55e00}
 #benchmark .js-plotly-plot .infolayer text,#benchmark .js-plotly-plot .xtick text,
 #benchmark .js-plotly-plot .ytick text,#benchmark .js-plotly-plot .textpoint text,
 #benchmark .js-plotly-plot .heatmap-label,
@@ -67,17 +76,46 @@ class Results(NamedTuple):
     misses_of: gr.Dropdown
 
 
-def build_benchmark_tab(store: Store | None) -> None:
-    """Builds the tab inside an open `gr.Blocks` or `gr.Tab`; without a store it works and keeps nothing."""
-    runs = BenchRuns(store)
+def build_benchmark_tab(
+    store: Store | None, shelf: RouterShelf | None = None, use_router: UseRouter | None = None
+) -> None:
+    """Builds the tab inside an open `gr.Blocks` or `gr.Tab`; without a store it works and keeps nothing.
+
+    Args:
+        shelf: where fitted routers are kept for the chat; None = none is served.
+        use_router: wires an event to the chat: after it succeeded, the chat uses the router whose key the state holds.
+    """
+    runs = BenchRuns(store, shelf=shelf)
     with gr.Column(elem_id="benchmark"):
         gr.HTML(f"<style>{CSS}</style>", padding=False)
         _words(text.INTRO)
         setup = _build_setup()
-        results = _build_results(runs)
+        use = _build_use(is_served=shelf is not None and use_router is not None)
+        results = _build_results(runs, use)
         shown = [setup.progress, setup.replay, setup.stop, *results]
         _build_earlier(runs, shown)
     _wire_setup(runs, setup, shown)
+    if use_router is not None and shelf is not None:
+        router = gr.State(None)
+        used = use.button.click(
+            on.bind(chat_router.on_use, runs),
+            [results.key],
+            [use.progress, use.button, use.stop, router],
+            concurrency_limit=N_REPLAYS_WAITING,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        use.stop.click(on.bind(on.on_stop, runs), None, None, queue=False, api_visibility="private")
+        use_router(used, router)
+
+
+class Use(NamedTuple):
+    """What sends the judged router to the chat."""
+
+    box: gr.Column
+    button: gr.Button
+    stop: gr.Button
+    progress: gr.HTML
 
 
 def _build_setup() -> Setup:
@@ -111,10 +149,27 @@ def _build_setup() -> Setup:
     return Setup(recording, facts, policies, seed, replay, stop, progress)
 
 
-def _build_results(runs: BenchRuns) -> Results:
+def _build_use(*, is_served: bool) -> Use:
+    with gr.Column(visible=is_served, render=False, elem_id="bench-use-box") as box:
+        with gr.Row(elem_id="bench-use-row", equal_height=True):
+            button = gr.Button(text.USE, variant="primary", elem_id="bench-use", min_width=220, scale=0)
+            stop = gr.Button(text.STOP, variant="stop", visible=False, elem_id="bench-use-stop", min_width=100, scale=0)
+            _words(text.USE_INFO, elem_id="bench-use-info")
+        progress = gr.HTML(elem_id="bench-use-progress", padding=False)
+    return Use(box, button, stop, progress)
+
+
+def _build_results(runs: BenchRuns, use: Use) -> Results:
     key = gr.State(None)
     verdict = gr.HTML(views.empty_html(), elem_id="bench-verdict", padding=False)
-    with gr.Column(visible=False) as box, gr.Tabs(selected="gain", elem_id="bench-tabs") as tabs:
+    with gr.Column(visible=False) as box:
+        use.box.render()
+        tabs, gain, destinations_of, misses_of = _build_pictures(runs, key)
+    return Results(key, verdict, box, tabs, gain, destinations_of, misses_of)
+
+
+def _build_pictures(runs: BenchRuns, key: gr.State) -> tuple[gr.Tabs, gr.Plot, gr.Dropdown, gr.Dropdown]:
+    with gr.Tabs(selected="gain", elem_id="bench-tabs") as tabs:
         with gr.Tab(text.TAB_GAIN, id="gain") as tab:
             _words(text.CAPTION_GAIN)
             gain = _plot("bench-gain")
@@ -132,7 +187,7 @@ def _build_results(runs: BenchRuns) -> Results:
         destinations_of = _build_destinations(runs, key)
         _build_figures(runs, key)
         misses_of = _build_misses(runs, key)
-    return Results(key, verdict, box, tabs, gain, destinations_of, misses_of)
+    return tabs, gain, destinations_of, misses_of
 
 
 def _build_cost(runs: BenchRuns, key: gr.State) -> None:

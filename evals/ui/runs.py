@@ -7,7 +7,8 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from evals.fit import fit_judged
 from evals.recordings import RecordingEntry, list_recordings
 from evals.replay import ReplayCancelled, code_fingerprint, replay
 from evals.results import ReplayResult
@@ -24,6 +26,7 @@ from evals.ui import text
 from evals.ui.views import CONTROLS, figures
 from omni.errors import InputError, RecordingError, StoreError
 from omni.recording import load_recording
+from omni.shelf import RouterShelf
 from omni.store import Store
 
 N_RESULTS = 6
@@ -55,6 +58,13 @@ class Request:
     seed: int
 
 
+class ServedRouter(NamedTuple):
+    """A fitted router on the shelf."""
+
+    key: str
+    title: str
+
+
 class Exports(NamedTuple):
     """Paths of the files of one run."""
 
@@ -68,17 +78,24 @@ class BenchRuns:
     """Shared between visitors and threads."""
 
     def __init__(
-        self, store: Store | None, *, list_entries: Callable[[], list[RecordingEntry]] = list_recordings
+        self,
+        store: Store | None,
+        *,
+        shelf: RouterShelf | None = None,
+        list_entries: Callable[[], list[RecordingEntry]] = list_recordings,
     ) -> None:
-        """With `store` None results stay in memory."""
+        """With `store` None results stay in memory; with `shelf` None no router is served."""
         self.store = store
+        self.shelf = shelf
         self._list_entries = list_entries
         self._replaying = threading.Lock()
         """Held by the one replay that runs."""
         self._lock = threading.Lock()
-        """Guards `_runs` and `_stops`."""
+        """Guards `_runs`, `_stops` and `_served`."""
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._stops: dict[str, threading.Event] = {}
+        self._served: OrderedDict[str, ServedRouter] = OrderedDict()
+        """By recording and seed the router that was fitted last."""
         self._folder = Path(tempfile.mkdtemp(prefix="omni-benchmark-"))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
@@ -156,11 +173,7 @@ class BenchRuns:
         Raises:
             ReplayCancelled: `stop` was set; nothing is kept.
         """
-        while not self._replaying.acquire(timeout=_POLL_S):
-            report(0.0, text.WAITING)
-            if stop.is_set():
-                raise ReplayCancelled(text.STOPPING)
-        try:
+        with self._turn(report, stop):
             started = time.monotonic()
             recording = load_recording(request.recording)
             result = replay(recording, request.policies, seed=request.seed, progress=report, cancelled=stop.is_set)
@@ -168,13 +181,52 @@ class BenchRuns:
                 raise ReplayCancelled(text.STOPPING)
             seconds = time.monotonic() - started
             result, note = self._keep(result)
-        finally:
-            self._replaying.release()
         categories = _categories(recording.prompts)
         slim = replace(result, choices=result.picks())
         return self._remember(
             Run(key=self.key_of(request), result=slim, categories=categories, note=note, seconds=seconds)
         )
+
+    def fit(self, run: Run, *, report: Callable[[float, str], None], stop: threading.Event) -> ServedRouter:
+        """Fits the router of the run's recording as it was judged and puts it on the shelf, once.
+
+        Raises:
+            ReplayCancelled: `stop` was set.
+            InputError: the recording's features are of another reader, so that no prompt could be routed.
+            RecordingError: the recording is no longer there.
+        """
+        assert self.shelf is not None
+        result = run.result
+        name = f"{result.recording}|{result.seed}"
+        with self._lock:
+            known = self._served.get(name)
+        if known is not None and self.shelf.find(known.key) is not None:
+            return known
+        with self._turn(report, stop):
+            report(0.0, text.FITTING_ROUTER.format(recording=result.recording))
+            recording = load_recording(result.recording)
+            judged = result if result.versions.get("code") == self._code else None
+            fitted = fit_judged(recording, seed=result.seed, judged=judged, progress=report, cancelled=stop.is_set)
+            if stop.is_set():
+                raise ReplayCancelled(text.FIT_STOPPED)
+            served = ServedRouter(self.shelf.put(fitted, texts=_texts(recording.prompts)), fitted.card.title)
+        with self._lock:
+            self._served[name] = served
+            while len(self._served) > N_RESULTS:
+                self._served.popitem(last=False)
+        return served
+
+    @contextmanager
+    def _turn(self, report: Callable[[float, str], None], stop: threading.Event) -> Iterator[None]:
+        """One replay or fit at a time; says so while another runs."""
+        while not self._replaying.acquire(timeout=_POLL_S):
+            report(0.0, text.WAITING)
+            if stop.is_set():
+                raise ReplayCancelled(text.STOPPING)
+        try:
+            yield
+        finally:
+            self._replaying.release()
 
     def kept(self) -> pd.DataFrame:
         """The kept runs, newest first; empty without a store."""
@@ -232,6 +284,12 @@ class BenchRuns:
             while len(self._runs) > N_RESULTS:
                 self._runs.popitem(last=False)
         return run
+
+
+def _texts(prompts: pd.DataFrame) -> dict[str, str]:
+    """Prompts by id, where the recording has their text."""
+    said = prompts.set_index("prompt_id")["prompt"].dropna()
+    return {str(prompt_id): str(prompt) for prompt_id, prompt in said.items()}
 
 
 def _categories(prompts: pd.DataFrame) -> pd.Series | None:

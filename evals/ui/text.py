@@ -19,10 +19,11 @@ POLICIES_TITLE = "What each policy does"
 POLICY_GLOSSARY = """
 Each learns from the recording's fit prompts and picks a model for each test prompt; only the oracle sees test scores.
 
-- **omni**: this project's router. **omni, 0 labels**: the same from public facts alone, without the recording's scores.
+- **omni**: the router of the Chat, fitted on this recording. **omni, public**: the same router by public benchmarks,
+  without the recording's scores.
 - **best single**: the model with the best mean score, for every prompt.
-- **mixture**: a coin between two fixed models, weighted to spend any given budget. It never reads the prompt.
-- **oracle**: the best model of each prompt, known afterwards. No policy can be better.
+- **mixture**: two fixed models alternated at random, weighted to spend any given budget. It never reads the prompt.
+- **oracle**: the best model of each prompt, known afterwards. No policy can do better.
 - **kNN**: what did best on the most similar prompts. **k-means**: what did best in the prompt's cluster.
 - **ridge**: a linear prediction of each model's score. **matrix fact.**: the same through a few shared factors.
 - **task table**: what did best in the prompt's category, of which no other policy is told.
@@ -34,6 +35,14 @@ MORE = "More settings"
 REPLAY = "Replay"
 STOP = "Stop"
 READY = "Ready."
+USE = "Use this router in Chat"
+USE_INFO = (
+    "Fits **omni** on this recording, exactly as judged here, and lets it choose in your Chat. Other visitors keep "
+    "theirs."
+)
+FITTING_ROUTER = "Fitting the router of {recording}"
+FIT_STOPPED = "Stopped. Chat keeps the router it had."
+IN_USE = "Chat now uses this router: {title}."
 FITTING = "{policy} learns and picks"
 STARTING = "Starting"
 FAILED_POLICY = "{policy} could not run: {reason}"
@@ -65,13 +74,13 @@ TAB_MISSES = "Wrong picks"
 TAB_EARLIER = "Earlier runs"
 
 CAPTION_GAIN = (
-    "The fair test. The **mixture** spends the same money by flipping a biased coin between two fixed models; it "
-    "needs no router. Above 0 a policy earns its keep, below 0 the coin is better. Bars are 95 % intervals."
+    "A comparison at equal cost: the **mixture** spends the same money by alternating two fixed models at random, "
+    "without a router. Above 0 the policy is better, below 0 the mixture is. Bars are 95 % intervals."
 )
 CAPTION_COST = (
     "Up and to the left is better. Each line is one policy with its dial turned from full quality to cheap; the dashed "
     "line is the mixture of fixed models; the blue dotted line is the best single model's cost. The oracle knows every "
-    "score in advance: no policy can reach it."
+    "score in advance, so no policy can reach it. Ringed points are the presets of the Chat."
 )
 CAPTION_LATENCY = (
     "Each policy at full quality, beside the single models. Up and to the left is better. Where the recording timed "
@@ -131,20 +140,22 @@ DOWNLOADS = ("Figures, CSV", "Figures, Parquet", "Picks, CSV", "Picks, Parquet")
 VERDICT_YES = "Yes."
 VERDICT_NO = "No."
 VERDICT_PARTLY = "Partly."
-VERDICT_UNKNOWN = "Cannot be said."
-OVER_MIXTURE = "At equal cost {policy} beats the honest mixture of fixed models by {gain} points"
-UNDER_MIXTURE = "At equal cost {policy} is worse than the honest mixture of fixed models, by {gain} points"
-LEVEL_WITH_MIXTURE = "At equal cost {policy} is not shown to beat the honest mixture of fixed models ({gain} points"
+VERDICT_UNKNOWN = "Unknown."
+OVER_MIXTURE = "At equal cost {policy} beats alternating two fixed models by {gain} points"
+UNDER_MIXTURE = "At equal cost {policy} is {gain} points worse than alternating two fixed models"
+LEVEL_WITH_MIXTURE = "{policy} has no clear gain over alternating two fixed models at the same cost ({gain} points"
 INTERVAL = "95 % interval {range}"
-UNKNOWN_COSTS = "Costs are unknown here, so {policy} cannot be compared with the mixture at equal cost"
+UNKNOWN_COSTS = "Costs are unknown here, so {policy} cannot be compared at equal cost"
 UNKNOWN_GAIN = "At equal cost there is nothing to compare {policy} with here"
+NOTHING_TO_TRADE = "There is nothing to trade here: the best fixed model, {model}, is also the cheapest"
+FEW_BUDGETS = "mean of {n} of {n_all} budgets"
 OVER_SINGLE = "at full quality it beats the best fixed model, {model}, by {difference} points ({range})"
 UNDER_SINGLE = "at full quality it is worse than the best fixed model, {model}, by {difference} points ({range})"
 LEVEL_WITH_SINGLE = (
-    "at full quality it is not shown to beat the best fixed model, {model} ({difference} points, {range})"
+    "at full quality it has no clear lead over the best fixed model, {model} ({difference} points, {range})"
 )
 COUNT = "n = {n:,} test prompts"
-POWER = "A difference this small would need about {n:,} test prompts to show."
+POWER = "About {n:,} test prompts would be needed to show a difference this small."
 NO_ROUTER = "No routing policy was in this run, so there is nothing to judge."
 
 TILE_GAIN = "gain at equal cost"

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from evals.charts import style
-from evals.results import Interval, PolicySummary, ReplayResult
+from evals.results import PRESET, Interval, PolicySummary, ReplayResult
 from evals.ui import text
 
 CONTROLS = ("mixture", "best_single", "oracle")
-ROUTERS = ("omni", "omni_zero", "ridge", "knn", "kmeans", "matrix_factorisation", "task_table")
+ROUTERS = ("omni", "omni_public", "ridge", "knn", "kmeans", "matrix_factorisation", "task_table")
 """Who the verdict is about: the first of these in the run."""
 N_MISSES_SHOWN = 200
 _PLAIN_FIGURES = ("calibration_error", "router_arena", "p_value", "n_for_80_power", "routing_us", "fit_s",
@@ -47,7 +47,7 @@ def verdict(result: ReplayResult) -> str:
     over_mixture = _sign(gain.mean, gain.interval)
     over_single = _sign(_difference(result, router), against)
     answer = _answer(over_mixture, over_single)
-    mixture = _mixture_clause(router, over_mixture, has_costs=result.cost_basis is not None)
+    mixture = _mixture_clause(result, router, over_mixture)
     sentence = f"{mixture}, and {_single_clause(result, router, over_single)}; "
     sentence += text.COUNT.format(n=router.n_scored) + "."
     if over_single == 0 and router.n_for_80_power and router.n_for_80_power > router.n_scored:
@@ -120,7 +120,7 @@ def figures(result: ReplayResult) -> pd.DataFrame:
     for name in [*style.drawing_order(list(result.summaries)), *filter(style.is_single, result.summaries)]:
         item = result.summaries[name]
         gain, worst, (lo, hi) = item.equal_cost_gain, item.worst_slice, item.intervals.get("quality") or (None, None)
-        row: dict[str, object] = {"recording": result.recording, "policy": name}
+        row: dict[str, object] = {"recording": result.recording, "policy": name, "setting": item.setting}
         row |= {"quality": item.quality, "quality_lo": lo, "quality_hi": hi}
         row |= {"cost_usd_per_1k": item.cost_usd_per_1k, "latency_s": item.latency_s, **_waits_of(result, name)}
         row |= {"equal_cost_gain": gain.mean, "equal_cost_gain_lo": gain.lo, "equal_cost_gain_hi": gain.hi}
@@ -130,6 +130,10 @@ def figures(result: ReplayResult) -> pd.DataFrame:
         row |= {"worst_category": worst and worst.category, "worst_difference": worst and worst.difference}
         row |= {figure: getattr(item, figure) for figure in _PLAIN_FIGURES}
         rows.append(row)
+        rows += [
+            {"recording": result.recording, "policy": name, "setting": f"{PRESET}{preset}", **values}
+            for preset, values in result.presets_of(name).items()
+        ]
     return pd.DataFrame(rows)
 
 
@@ -162,7 +166,23 @@ def figures_view(result: ReplayResult) -> pd.DataFrame:
                 "Total": f"{item.n_total:,}",
             }
         )
+        rows += _preset_rows(result, name, list(rows[-1]))
     return pd.DataFrame(rows)
+
+
+def _preset_rows(result: ReplayResult, policy: str, columns: list[str]) -> list[dict[str, str]]:
+    """What each preset of the Chat gives and costs; figures that a preset does not have are dashes."""
+    return [
+        dict.fromkeys(columns, style.DASH)
+        | {
+            "Policy": f"{style.label_of(policy)}: {style.setting_of(PRESET + preset).removeprefix('preset ')}",
+            "Score": style.percent(values["quality"]),
+            "USD per 1,000": style.usd(values["cost_usd_per_1k"]),
+            "Seconds": style.seconds(values["latency_s"]),
+            "Scored": style.DASH if values["n_scored"] is None else f"{values['n_scored']:,.0f}",
+        }
+        for preset, values in result.presets_of(policy).items()
+    ]
 
 
 def _waits_of(result: ReplayResult, policy: str) -> dict[str, float | None]:
@@ -260,11 +280,15 @@ def _answer(over_mixture: int | None, over_single: int | None) -> str:
     return text.VERDICT_PARTLY
 
 
-def _mixture_clause(router: PolicySummary, sign: int | None, *, has_costs: bool) -> str:
+def _mixture_clause(result: ReplayResult, router: PolicySummary, sign: int | None) -> str:
     gain, label = router.equal_cost_gain, style.label_of(router.policy)
+    if result.nothing_to_trade:
+        return text.NOTHING_TO_TRADE.format(model=style.short_name(result.best_single, 40))
     if sign is None:
-        return (text.UNKNOWN_GAIN if has_costs else text.UNKNOWN_COSTS).format(policy=label)
+        return (text.UNKNOWN_COSTS if result.cost_basis is None else text.UNKNOWN_GAIN).format(policy=label)
     interval = text.INTERVAL.format(range=style.points_range(gain.lo, gain.hi))
+    if 0 < gain.n_budgets < len(gain.at):
+        interval += f", {text.FEW_BUDGETS.format(n=gain.n_budgets, n_all=len(gain.at))}"
     if sign == 0:
         return f"{text.LEVEL_WITH_MIXTURE.format(policy=label, gain=style.points(gain.mean))}, {interval})"
     clause = text.OVER_MIXTURE if sign > 0 else text.UNDER_MIXTURE

@@ -66,6 +66,7 @@ class Endpoints:
         away = [listing.provider for listing in board.listings if listing.error]
         body = {
             "status": "ok",
+            "router": self._parts.services.router.name.label,
             "catalog_version": self._parts.services.catalog.version,
             "n_models": len(self._parts.services.catalog.models),
             "providers": [provider.name for provider in self._parts.services.gateway.providers],

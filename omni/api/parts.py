@@ -32,8 +32,9 @@ class Parts:
 
     def decision_json(self, decision: Decision) -> dict[str, Any]:
         """The same JSON as `python -m omni route --json`."""
-        explanation = self.services.explain(decision, self.services.catalog).to_text()
-        return decision_to_json(decision, explanation, self.services.references(decision))
+        evidence = self.services.router.evidence(decision)
+        explanation = self.services.explain(decision, self.services.router.catalog, evidence).to_text()
+        return decision_to_json(decision, explanation, self.services.references(decision), evidence)
 
     def cost_usd(self, target: Target, usage: Usage | None) -> float | None:
         """What the tokens cost at the provider that answered; None when tokens or price are not known."""

@@ -4,10 +4,12 @@ import argparse
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from omni.config import Settings
 from omni.router import Router, load_router
 from omni.types import Conversation
 
@@ -30,12 +32,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Adds the command and its options."""
     parser = subparsers.add_parser("bench", help="time of a decision, alone and in batches")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--router", type=Path, metavar="FILE", help="a fitted router; default: OMNI_ROUTER, or none")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints the figures."""
-    figures = measure(load_router())
+    figures = measure(load_router(router=args.router or Settings.from_env().router_path))
     if args.json:
         print(json.dumps(figures))
         return 0

@@ -7,11 +7,13 @@ import importlib
 import socket
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omni.config import Settings
 from omni.errors import InputError, NoModelAvailable
 from omni.gateway import providers_from
+from omni.quality.router_file import load_fitted
 from omni.types import Conversation
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("serve", help="the OpenAI-compatible server")
     parser.add_argument("--host", help="where to listen; OMNI_HOST or 127.0.0.1 when left out")
     parser.add_argument("--port", help="1 to 65535; OMNI_PORT or 7860 when left out")
+    parser.add_argument("--router", type=Path, metavar="FILE", help="a fitted router; OMNI_ROUTER when left out")
     parser.set_defaults(run=run)
 
 
@@ -38,6 +41,9 @@ def run(args: argparse.Namespace) -> int:
     """
     settings = Settings.from_env()
     host, port = args.host or settings.host, settings.port if args.port is None else _port(args.port)
+    settings = replace(settings, router_path=args.router or settings.router_path)
+    if settings.router_path is not None:
+        load_fitted(settings.router_path)  # a file that cannot be used is said before the port is taken
     where = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
     with open_listener(host, port) as listener:
         _serve(listener, replace(settings, host=host, port=port), where=where)

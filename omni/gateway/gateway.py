@@ -80,6 +80,10 @@ class Gateway:
         self.health = health or HealthBoard(clock=clock)
         self._outlook = Outlook(self.board, self.health, clock=clock, price_of=self.price)
 
+    def also_know(self, cards: Sequence[ModelCard]) -> None:
+        """Recognises these models too where a server names them exactly; those told of before are replaced."""
+        self.board.also_know([card.model_id for card in cards])
+
     @property
     def providers(self) -> tuple[Provider, ...]:
         """Whoever may be asked now; found servers come and go."""

@@ -37,8 +37,15 @@ class Listing:
     """Catalog id to how the name was recognised: only the same name, or taken for the nearest model."""
     facts: tuple[LiveFacts, ...] = field(default=(), repr=False)
     """Prices, windows and speeds that came with the list."""
+    further: frozenset[str] = frozenset()
+    """Which of `matched` are models beside the catalog, see `ServedBoard.also_know`."""
     error: str | None = None
     """Why the list is not known or is an older one, in a sentence; None when the last answer is in it."""
+
+    @property
+    def n_catalog(self) -> int:
+        """How many models of the catalog it serves."""
+        return len(self.matched.keys() - self.further)
 
     @property
     def taken_for(self) -> Mapping[str, str]:
@@ -60,6 +67,10 @@ class ServedBoard:
     ) -> None:
         """`sizes_b` are billions of parameters by catalog id; `find` looks for further servers at each refresh."""
         self._catalog_ids = frozenset(catalog_ids)
+        self._further_ids: frozenset[str] = frozenset()
+        """Of models beside the catalog, see `also_know`."""
+        self._listed: dict[str, tuple[Provider, list[ServedModel]]] = {}
+        """What each provider listed last, from which its listing is built."""
         self._sizes_b = dict(sizes_b or {})
         self._find = find
         self._today = today
@@ -120,11 +131,27 @@ class ServedBoard:
         """Catalog ids that a connected provider offers; None when that is not known or none of them matches."""
         return self._served or None
 
+    def also_know(self, model_ids: Collection[str]) -> None:
+        """Recognises further models where a server names them exactly; those told of before are replaced.
+
+        They never take a served name from a model of the catalog.
+        """
+        with self._lock:
+            further = frozenset(model_ids) - self._catalog_ids
+            if further == self._further_ids:
+                return
+            self._further_ids = further
+            rebuilt = {name: self._build(*listed) for name, listed in self._listed.items() if name in self._servers}
+            errors = {name: listing.error for name, listing in self._listings.items()}
+            rebuilt = {name: replace(listing, error=errors.get(name)) for name, listing in rebuilt.items()}
+            self._put({**self._listings, **rebuilt})
+
     def unmatched_names(self) -> tuple[str, ...]:
         """Names served that the catalog does not know, sorted."""
         unmatched: set[str] = set()
         for listing in self.listings:
-            unmatched.update(set(listing.names or ()) - set(listing.matched.values()))
+            known = {name for model_id, name in listing.matched.items() if model_id not in listing.further}
+            unmatched.update(set(listing.names or ()) - known)
         return tuple(sorted(unmatched))
 
     def targets(self, model_id: str) -> tuple[Target, ...]:
@@ -133,7 +160,7 @@ class ServedBoard:
             known = self._targets.get(model_id)
             if known is None:
                 known = tuple(self._find_targets(model_id))
-                if model_id in self._catalog_ids:
+                if model_id in self._catalog_ids | self._further_ids:
                     self._targets[model_id] = known
             return known
 
@@ -200,29 +227,39 @@ class ServedBoard:
                     facts.setdefault((listing.provider, fact.model_id), []).append(fact)
             self._listings, self._targets = listings, {}
             self._facts = {key: tuple(of_model) for key, of_model in facts.items()}
-            self._served = frozenset(model_id for listing in listings.values() for model_id in listing.matched)
+            served = frozenset(model_id for listing in listings.values() for model_id in listing.matched)
+            # a server of further models only is, for the catalog's, one that serves names nobody knows
+            self._served = served if served & self._catalog_ids else frozenset()
             self._version += 1
 
     async def _refresh_one(self, server: ModelServer) -> None:
         name = server.provider.name
         try:
             models = [_named(model) for model in await server.list_models()]
-            listing = self._build(server.provider, [model for model in models if model.is_live])
+            listed = (server.provider, [model for model in models if model.is_live])
+            listing = self._build(*listed)
         except (ProviderError, InputError) as error:
             before = self._listings.get(name) or Listing(provider=name, names=None)
             listing = replace(before, error=str(error))
             logger.warning("models of %s are not known: %s", name, error)
+            listed = None
         with self._lock:
+            if listed is not None:
+                self._listed[name] = listed
             if name in self._servers:
                 self._put({**self._listings, name: listing})
 
     def _build(self, provider: Provider, models: Sequence[ServedModel]) -> Listing:
         matches = match_served(models, self._catalog_ids, self._sizes_b)
+        for model_id, match in match_served(models, self._further_ids).items():
+            if match.how is How.EXACT:
+                matches.setdefault(model_id, match)
         return Listing(
             provider=provider.name,
             names=tuple(model.name for model in models),
             matched={model_id: match.served_name for model_id, match in matches.items()},
             how={model_id: match.how for model_id, match in matches.items()},
+            further=frozenset(matches) - self._catalog_ids,
             facts=self._read_facts(provider, models, matches),
         )
 

@@ -90,7 +90,7 @@ def _to_row(provider: Provider, listing: Listing, snapshot: HealthSnapshot) -> P
         needs_credential=provider.needs_credential,
         listing=_listing_state(listing),
         listing_error=listing.error,
-        n_models=len(listing.matched),
+        n_models=listing.n_catalog,
         n_unmatched=len(set(listing.names or ()) - set(listing.matched.values())),
         taken_for=tuple(sorted(listing.taken_for.items())),
         breaker=health.state if health else BreakerState.CLOSED,

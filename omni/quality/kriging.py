@@ -1,8 +1,8 @@
-"""Abilities of models never seen in a pool, from what is known of models like them: regression with errors (kriging).
+"""Abilities of models from what is known of models like them: Gaussian process regression over models (kriging).
 
-ability(model, skill) = size, date and kind + family + generation + model, each a Gaussian effect with correlated
-skills. Observations are mean logits of models in recordings and benchmark abilities of the catalog; the level of each
-source is unknown and drops out.
+ability(model, skill) = size, date, kind and language + family + generation + model, each a Gaussian effect with
+correlated skills. Observations are mean logits of models in recordings and benchmarks; the level of each source is
+unknown and drops out.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from omni.quality.lineage import ModelFacts
+from omni.catalog.lineage import ModelFacts
+from omni.types import Task
 
-N_SKILLS = 4
+SKILLS = ("deduction", "code", "knowledge", "chat", "agentic", "vision")
+N_SKILLS = len(SKILLS)
+SKILL_OF_TASK = {
+    task: {Task.MATH: 0, Task.REASONING: 0, Task.CODE: 1, Task.KNOWLEDGE: 2, Task.AGENTIC: 4, Task.VISION: 5}.get(
+        task, 3
+    )
+    for task in Task
+}
+"""Mathematics and reasoning go together: benchmarks of mathematics rank models on reasoning recordings better than
+benchmarks of reasoning do."""
 GENERATION_YEARS = 0.15
 LEVEL_VAR = 9.0
 """Variance of a source's level, logits²: about nothing is known of it."""
+BENCHMARK_NOISE = 0.08
+"""Variance of what benchmarks say of a model around its ability, beside that of their scores, logits²."""
+LANGUAGE_COVARIATES = slice(5, 7)
 
 
 def logistic(logits: np.ndarray) -> np.ndarray:
@@ -29,10 +42,12 @@ class Belief:
     """Standard deviations of the effects, logits, chosen by predictive likelihood on recordings left out."""
 
     slope: tuple[float, ...]
-    """Expected effect of each covariate."""
+    """Expected effect of each covariate of `ModelFacts`."""
     slope_sd: tuple[float, ...]
     reasons_by_skill: tuple[float, ...]
     """Share of the effect of reasoning that each skill gets."""
+    language_by_skill: tuple[float, ...]
+    """Share of the effect of a language that is foreign to the model, or that it was tuned for."""
     family: float
     generation: float
     model: float
@@ -43,29 +58,31 @@ class Belief:
     skill: float
     """0..1: correlation of two skills of one model, family or generation."""
     covariate_skill: float
-    """0..1: the same for the effects of size, date and kind."""
+    """0..1: the same for the effects of the covariates."""
 
 
 ABILITY = Belief(
-    slope=(0.2, 0.1, 0.7, 0.8, 0.0),
-    slope_sd=(0.3, 0.2, 1.0, 1.0, 0.3),
-    reasons_by_skill=(1.0, 0.8, 0.4, 0.1),
+    slope=(0.2, 0.1, 0.7, 1.0, 0.0, -0.5, 0.2, 0.5),
+    slope_sd=(0.3, 0.2, 1.0, 0.4, 0.3, 0.4, 0.2, 0.4),
+    reasons_by_skill=(1.0, 0.8, 0.4, 0.1, 0.4, 0.4),
+    language_by_skill=(0.4, 0.2, 0.4, 1.0, 0.4, 0.4),
     family=0.15,
-    generation=0.2,
-    model=0.3,
-    source=0.35,
-    benchmark=0.6,
-    skill=0.85,
+    generation=0.25,
+    model=0.4,
+    source=0.4,
+    benchmark=0.4,
+    skill=0.75,
     covariate_skill=0.95,
 )
 LENGTH = Belief(
-    slope=(0.0, 0.0, 0.3, 1.5, 0.0),
-    slope_sd=(0.1, 0.1, 0.5, 0.7, 0.3),
-    reasons_by_skill=(1.0, 1.0, 1.0, 1.0),
-    family=0.2,
-    generation=0.2,
+    slope=(0.0, 0.0, 0.3, 1.5, 0.0, 0.0, 0.0, 0.0),
+    slope_sd=(0.1, 0.1, 0.5, 0.7, 0.3, 0.1, 0.1, 0.1),
+    reasons_by_skill=(1.0,) * N_SKILLS,
+    language_by_skill=(1.0,) * N_SKILLS,
+    family=0.1,
+    generation=0.1,
     model=0.3,
-    source=0.4,
+    source=0.6,
     benchmark=0.0,
     skill=1.0,
     covariate_skill=1.0,
@@ -73,32 +90,31 @@ LENGTH = Belief(
 """The same form for the logarithm of a model's answer length."""
 
 
-class Observed(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
     """Figures of some models from one source, whose level is unknown."""
 
+    source: str
     models: Sequence[ModelFacts]
     skills: np.ndarray
     """(N_SKILLS,) shares."""
+    language: str = "en"
     value: np.ndarray
     """(m,) logits."""
     variance: np.ndarray
-    """(m,) of sampling."""
+    """(m,) of sampling, logits²."""
     is_benchmark: bool = False
 
 
-class Expected(NamedTuple):
-    """What to expect of a pool's models."""
+class Kriged(NamedTuple):
+    """What to expect of some models."""
 
     mean: np.ndarray
     """(m, N_SKILLS) logits; differences count, the level is that of the other sources."""
     covariance: np.ndarray
     """(N_SKILLS, N_SKILLS, m, m)."""
-    level: float
-    """Mean level of the recordings behind it, logits; 0 without any."""
-
-    def at(self, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean (m,) and covariance (m, m) for a mixture of skills."""
-        return self.mean @ shares, np.einsum("a,b,abij->ij", shares, shares, self.covariance)
+    slope: np.ndarray
+    """(n_covariates,) effect of each covariate after the observations, logits."""
 
 
 class _Rows(NamedTuple):
@@ -111,54 +127,50 @@ class _Rows(NamedTuple):
     skills: np.ndarray
 
 
-def krige(belief: Belief, observed: Sequence[Observed], models: Sequence[ModelFacts]) -> Expected:
-    """Expected abilities of `models` given what was seen elsewhere."""
-    eyes = np.eye(N_SKILLS)
+def krige(belief: Belief, observed: Sequence[Observed], models: Sequence[ModelFacts]) -> Kriged:
+    """Expected abilities of `models` in English given what was seen elsewhere."""
     codes: dict[str, int] = {}
-    wanted = _stack(belief, [(models, skill) for skill in eyes], codes)
+    wanted = _stack(belief, [(models, skill, "en") for skill in np.eye(N_SKILLS)], codes)
     slope = np.array(belief.slope)
     prior, spread = wanted.covariates @ slope, _kernel(belief, wanted, wanted)
-    level = 0.0
     if observed:
-        seen = _stack(belief, [(block.models, block.skills) for block in observed], codes)
+        seen = _stack(belief, [(block.models, block.skills, block.language) for block in observed], codes)
         source = np.repeat(np.arange(len(observed)), [len(block.models) for block in observed])
         public = np.array([block.is_benchmark for block in observed])
         gap = np.concatenate([block.value for block in observed]) - seen.covariates @ slope
-        levels = np.bincount(source, gap) / np.bincount(source)
-        level = float(levels[~public].mean()) if (~public).any() else 0.0
+        level = np.bincount(source, gap) / np.bincount(source)
         between = _kernel(belief, seen, seen) + LEVEL_VAR * (source[:, None] == source)
         both = public[source][:, None] & public[source] & (seen.key[:, None] == seen.key)
         between += belief.benchmark**2 * both
         noise = np.concatenate([block.variance for block in observed])
-        between[np.diag_indices_from(between)] += noise + np.where(public[source], 0.0225, belief.source**2)
+        between[np.diag_indices_from(between)] += noise + np.where(public[source], BENCHMARK_NOISE, belief.source**2)
         cross = _kernel(belief, wanted, seen)
-        solved = np.linalg.solve(between, np.column_stack([gap - levels[source], cross.T]))
+        solved = np.linalg.solve(between, np.column_stack([gap - level[source], cross.T]))
         prior, spread = prior + cross @ solved[:, 0], spread - cross @ solved[:, 1:]
+        slope = slope + np.square(belief.slope_sd) * (seen.covariates.T @ solved[:, 0])
     m = len(models)
     covariance = spread.reshape(N_SKILLS, m, N_SKILLS, m).transpose(0, 2, 1, 3)
-    return Expected(prior.reshape(N_SKILLS, m).T, covariance, level)
+    return Kriged(prior.reshape(N_SKILLS, m).T, covariance, slope)
 
 
-def condition(
-    mean: np.ndarray, covariance: np.ndarray, seen: np.ndarray, noise: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Means (m,) and covariance (m, m) after seeing `seen` (NaN = none) with variances `noise`, at an unknown level."""
-    known = np.isfinite(seen)
-    if not known.any():
-        return mean, covariance
-    wide = covariance[:, known] + LEVEL_VAR
-    within = covariance[np.ix_(known, known)] + LEVEL_VAR + np.diag(noise[known])
-    solved = np.linalg.solve(within, np.column_stack([seen[known] - mean[known], wide.T]))
-    after = covariance + LEVEL_VAR - wide @ solved[:, 1:]
-    return mean + wide @ solved[:, 0], (after + after.T) / 2
+def block_level(belief: Belief, block: Observed) -> float:
+    """Mean of a source less what the size, date and kind of its models say, logits."""
+    rows = _stack(belief, [(block.models, block.skills, block.language)], {})
+    return float((block.value - rows.covariates @ np.array(belief.slope)).mean())
 
 
-def _stack(belief: Belief, blocks: Sequence[tuple[Sequence[ModelFacts], np.ndarray]], codes: dict[str, int]) -> _Rows:
+def _stack(
+    belief: Belief, blocks: Sequence[tuple[Sequence[ModelFacts], np.ndarray, str]], codes: dict[str, int]
+) -> _Rows:
     """`codes` numbers families and models, as numbers compare faster than names; new ones are added to it."""
-    models = [model for block, _ in blocks for model in block]
-    skills = np.concatenate([np.repeat(shares[None], len(block), axis=0) for block, shares in blocks])
-    covariates = np.array([model.covariates() for model in models])
+    models = [model for block, _, _ in blocks for model in block]
+    skills = np.concatenate([np.repeat(shares[None], len(block), axis=0) for block, shares, _ in blocks])
+    covariates = np.array([model.covariates(language) for block, _, language in blocks for model in block])
     covariates[:, 3] *= skills @ np.array(belief.reasons_by_skill)
+    covariates[:, LANGUAGE_COVARIATES] *= (skills @ np.array(belief.language_by_skill))[:, None]
+    made_for = [[SKILL_OF_TASK[Task(task)] for task in model.specialities] for model in models]
+    special = [sum(own[skill] for skill in of) for own, of in zip(skills, made_for, strict=True)]
+    covariates = np.column_stack([covariates, special])
     year = np.array([model.year or 0.0 for model in models])
     family = np.array([codes.setdefault(f"family {model.family}", len(codes)) for model in models])
     key = np.array([codes.setdefault(f"model {model.key}", len(codes)) for model in models])
@@ -166,14 +178,14 @@ def _stack(belief: Belief, blocks: Sequence[tuple[Sequence[ModelFacts], np.ndarr
 
 
 def _kernel(belief: Belief, left: _Rows, right: _Rows) -> np.ndarray:
-    alike = left.skills @ right.skills.T
     # Shares sum to 1, so that a common part of weight r and an own part of weight 1 - r give these correlations.
-    total = np.outer(left.skills.sum(1), right.skills.sum(1))
-    own = belief.skill * total + (1 - belief.skill) * alike
-    broad = belief.covariate_skill * total + (1 - belief.covariate_skill) * alike
-    size = (left.covariates * np.square(belief.slope_sd)) @ right.covariates.T
-    family = left.family[:, None] == right.family
-    near = np.exp(-np.abs(left.year[:, None] - right.year) / GENERATION_YEARS)
-    model = left.key[:, None] == right.key
-    effects = belief.family**2 * family + belief.generation**2 * family * near + belief.model**2 * model
-    return np.asarray(size * broad + effects * own)
+    alike = left.skills @ right.skills.T
+    covariance = (left.covariates * np.square(belief.slope_sd)) @ right.covariates.T
+    covariance *= belief.covariate_skill + (1 - belief.covariate_skill) * alike
+    # most pairs are of different families and share no more than that
+    rows, columns = np.nonzero(left.family[:, None] == right.family)
+    near = np.exp(-np.abs(left.year[rows] - right.year[columns]) / GENERATION_YEARS)
+    effects = belief.family**2 + belief.generation**2 * near
+    effects += belief.model**2 * (left.key[rows] == right.key[columns])
+    covariance[rows, columns] += effects * (belief.skill + (1 - belief.skill) * alike[rows, columns])
+    return covariance

@@ -7,7 +7,9 @@ import numpy as np
 MIN_NOISE = 0.02
 """Least standard deviation of a score around its expectation."""
 LONE_NOISE = 0.4
-"""The same for a model with a single score, and for a newcomer."""
+"""The same for a newcomer."""
+NOISE_BELIEF = 20.0
+"""Scores' worth of belief that a model varies as the pool does: a few lucky ones would say that it never varies."""
 USUAL_BETWEEN_VAR = 0.015
 """Variance between models around what is expected of them, in the recordings seen so far."""
 USUAL_BELIEF = 5.0
@@ -31,18 +33,21 @@ def fit_means(scores: np.ndarray, filled: np.ndarray, expected: Means | None = N
     seen = np.isfinite(scores)
     n_seen = seen.sum(0)
     known = n_seen > 0
-    raw = filled.mean(0)
+    raw = np.clip(filled.mean(0), 0.0, 1.0)
     apart = filled - filled.mean(1, keepdims=True) if len(raw) > 2 else filled.copy()
     surprise = np.where(seen, apart - apart.mean(0), 0.0)
-    noise = np.sqrt((surprise**2).sum(0) / np.maximum(n_seen, 1))
-    noise = np.where(n_seen > 1, np.maximum(noise, MIN_NOISE), LONE_NOISE)
+    pooled_noise = (surprise**2).sum() / max(int(n_seen.sum()), 1)
+    noise = np.sqrt(((surprise**2).sum(0) + NOISE_BELIEF * pooled_noise) / (n_seen + NOISE_BELIEF))
+    noise = np.maximum(noise, MIN_NOISE)
     is_new = np.zeros(len(raw), bool) if expected is None else np.isfinite(expected.value)
     # A few lucky scores of one model would say that it never varies, on prompts hard for the others most of all.
     noise = np.where(is_new, np.maximum(noise, LONE_NOISE), noise)
     error = noise / np.sqrt(np.maximum(n_seen, 1))
     settled = known & ~is_new
     centre = np.full(len(raw), np.average(raw, weights=np.where(settled, 1.0 / error**2, 0.0)))
-    between = float(((raw - centre)[settled] ** 2).mean()) - float((error[settled] ** 2).mean())
+    # a model with few scores says little of how far models lie apart
+    weight = np.where(settled, 1.0 / (USUAL_BETWEEN_VAR + error**2), 0.0)
+    between = float(np.average((raw - centre) ** 2 - error**2, weights=weight))
     n_settled = float(settled.sum())
     pooled = (n_settled * max(between, 0.0) + USUAL_BELIEF * USUAL_BETWEEN_VAR) / (n_settled + USUAL_BELIEF)
     variance = np.full(len(raw), pooled)
@@ -50,17 +55,3 @@ def fit_means(scores: np.ndarray, filled: np.ndarray, expected: Means | None = N
         centre, variance = np.where(is_new, expected.value, centre), np.where(is_new, expected.se**2, variance)
     keep = np.where(known, variance / (variance + error**2), 0.0)
     return Means(centre + keep * (raw - centre), np.sqrt(np.where(known, keep * error**2, variance)))
-
-
-def thin_doubt(scores: np.ndarray) -> np.ndarray:
-    """(m,) score units by which a model's mean is less certain than that of the most scored model: one standard error.
-
-    From (n, m) scores, NaN = missing. The noise is that of the whole pool: a few lucky scores of one model would say
-    that it never varies.
-    """
-    seen = np.isfinite(scores)
-    n_seen = seen.sum(0)
-    apart = np.where(seen, scores, 0.0)
-    apart = np.where(seen, apart - apart.sum(0) / np.maximum(n_seen, 1), 0.0)
-    noise = np.sqrt((apart**2).sum() / max(int(n_seen.sum()), 1))
-    return noise * (1.0 / np.sqrt(np.maximum(n_seen, 0.5)) - 1.0 / np.sqrt(max(int(n_seen.max()), 1)))

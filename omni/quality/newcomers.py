@@ -1,7 +1,7 @@
 """Models that join a pool with few outcomes here, or none: what to expect of them beside the others.
 
-Benchmarks, other recordings, family, size and date tie the abilities of models together (`kriging`), so that the scores
-of the others say which level to expect of a newcomer, and how surely. Which prompts it suits is not foretold: it is
+Benchmarks, other recordings, family, size and date tie the abilities of models together, so that the scores of the
+others say which level to expect of a newcomer, and how surely. Which prompts it suits is not foretold: it is
 taken to find easy what the others find easy.
 """
 
@@ -9,16 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from omni.quality.gaps import fill_low_rank
-from omni.quality.kriging import condition, logistic
+from omni.quality.imputation import fill_low_rank
+from omni.quality.kriging import LEVEL_VAR, logistic
 from omni.quality.means import Means
 
 FEW = 0.2
 """Share of the most scored model's prompts below which a model is a newcomer. On fit sides, newcomers served this way
 gain 0.13 points more than with a form of their own where they answered 5 to 8 % of the prompts, as much at 10 to 16 %,
 and 0.12 less at 20 to 47 %."""
-RISK = 0.5
-"""Standard errors of a newcomer's mean that it must promise more; chosen on fit sides, models left out in turn."""
 
 
 class Levels(NamedTuple):
@@ -72,3 +70,17 @@ def expect_newcomers(levels: Levels, scores: np.ndarray) -> Means:
     error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     half = (logistic(level + error) - logistic(level - error)) / 2.0
     return Means(np.where(is_new, logistic(level), np.nan), np.where(is_new, half, np.nan))
+
+
+def condition(
+    mean: np.ndarray, covariance: np.ndarray, seen: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means (m,) and covariance (m, m) after seeing `seen` (NaN = none) with variances `noise`, at an unknown level."""
+    known = np.isfinite(seen)
+    if not known.any():
+        return mean, covariance
+    wide = covariance[:, known] + LEVEL_VAR
+    within = covariance[np.ix_(known, known)] + LEVEL_VAR + np.diag(noise[known])
+    solved = np.linalg.solve(within, np.column_stack([seen[known] - mean[known], wide.T]))
+    after = covariance + LEVEL_VAR - wide @ solved[:, 1:]
+    return mean + wide @ solved[:, 0], (after + after.T) / 2

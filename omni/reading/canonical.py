@@ -1,5 +1,6 @@
-"""One form for every prompt: Unicode NFKC, plain quotes, single spaces, no courtesy, head and tail of long input."""
+"""One form for every prompt: NFKC, plain quotes, single spaces, no courtesy, head and tail if long."""
 
+import re
 import unicodedata
 from typing import NamedTuple
 
@@ -7,6 +8,9 @@ from omni.reading.courtesy import Courtesy
 
 HEAD_CHARS = 1600
 TAIL_CHARS = 800
+_OPTION = re.compile(r"^(?:\([A-Ja-j1-9]\)|[A-J][.:、．)]|[a-j]\)|（[A-J]）)", re.MULTILINE)
+_OPTION_MARK = re.compile(f"{_OPTION.pattern} *", re.MULTILINE)
+_MIN_OPTIONS = 2
 _PRINTABLE = bytes(range(32, 127))
 _END_MARKS = ".!?…。！？؟।॥ \n"
 # typographic quotes and dashes, which keyboards and programs set or leave as they please
@@ -18,13 +22,15 @@ class CanonicalText(NamedTuple):
 
     text: str
     """NFKC, plain quotes and dashes, runs of white space collapsed to one space or one line break, the courtesy around
-    the question and its end marks set aside, cut to head and tail."""
+    the question, the form of the answer, letters of answer options and end marks set aside, cut to head and tail."""
     flat: str
     """The same in lower case on one line."""
     n_chars: int
     """Length of the whole text in this form before it was cut; estimated from head and tail when it is long."""
     n_lines: int
-    """Lines of the whole original text that hold something; counted in head and tail and scaled when cut."""
+    """Lines of the whole original text that hold something; of a long one, its line breaks and one."""
+    n_options: int
+    """Lines that look like answer options, in head and tail when the text was cut."""
 
 
 def canonicalise(text: str, courtesy: Courtesy | None = None) -> CanonicalText:
@@ -35,18 +41,25 @@ def canonicalise(text: str, courtesy: Courtesy | None = None) -> CanonicalText:
     """
     stripped = text.strip()
     # twice the kept size is read so that collapsing white space still leaves a full head and tail
-    if len(stripped) > 2 * (HEAD_CHARS + TAIL_CHARS):
+    is_long = len(stripped) > 2 * (HEAD_CHARS + TAIL_CHARS)
+    if is_long:
         head, tail = _normalise(stripped[: 2 * HEAD_CHARS]), _normalise(stripped[-2 * TAIL_CHARS :])
+        whole = f"{head[:HEAD_CHARS]}\n{tail[-TAIL_CHARS:]}"
+    else:
+        whole = _without_quotes(_normalise(stripped))
+    n_options = len(_OPTION.findall(whole)) if "\n" in whole else int(_OPTION.match(whole) is not None)
+    # what options say tells the subject; their letters tell a test
+    kept = _question(_OPTION_MARK.sub("", whole) if n_options >= _MIN_OPTIONS else whole, courtesy)
+    if is_long:
         n_chars = round(len(stripped) * (len(head) + len(tail)) / (2 * (HEAD_CHARS + TAIL_CHARS)))
         n_lines = stripped.count("\n") + 1
-        kept = _question(f"{head[:HEAD_CHARS]}\n{tail[-TAIL_CHARS:]}", courtesy)
     else:
-        kept = _question(_without_quotes(_normalise(stripped)), courtesy)
         n_chars = len(kept)
         n_lines = kept.count("\n") + 1 if kept else 0
         if n_chars > HEAD_CHARS + TAIL_CHARS:
             kept = f"{kept[:HEAD_CHARS]}\n{kept[-TAIL_CHARS:]}"
-    return CanonicalText(text=kept, flat=kept.replace("\n", " ").lower(), n_chars=n_chars, n_lines=n_lines)
+    flat = kept.replace("\n", " ").lower()
+    return CanonicalText(text=kept, flat=flat, n_chars=n_chars, n_lines=n_lines, n_options=n_options)
 
 
 def _normalise(text: str) -> str:

@@ -1,11 +1,12 @@
-"""Greetings, thanks and requests for a favour around a prompt, in the languages that the reader knows.
+"""Greetings, thanks, requests for a favour, and how a test question wants its answer, in many languages.
 
-They say how somebody asks and not what, so reading sets them aside before anything is counted. Only whole clauses at
-the very beginning and the very end are taken off, and never so much that no question is left: "hello" stays "hello".
+They say how a person asks and not what, so reading sets them aside before anything is counted. Of courtesy only whole
+clauses at the very beginning and the very end are taken off, and never so much that no question is left: "hello" stays.
 """
 
+import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -43,13 +44,22 @@ class _Phrase(NamedTuple):
     """May stand without a mark between it and the question."""
 
 
+class AnswerForm(NamedTuple):
+    """Sentences such as "Answer with the letter of the correct option."."""
+
+    gates: tuple[str, ...]
+    """The pattern is tried only when one of these stands in the text."""
+    pattern: re.Pattern[str]
+
+
 _Table = Mapping[str, tuple[_Phrase, ...]]
 
 
 class Courtesy:
     """Knows polite phrases, and takes them off a prompt; built from `courtesy.yml`."""
 
-    def __init__(self, lists: Mapping[str, Iterable[str]]) -> None:
+    def __init__(self, lists: Mapping[str, Iterable[str]], answer_forms: Sequence[AnswerForm] = ()) -> None:
+        self._answer_forms = tuple(answer_forms)
         known = {name: list(_with_bare_forms(lists[name])) for name in _LISTS}
         requests = _phrases(known["requests"], is_open=True)
         apart = _phrases(known["thanks"] + known["conditions"])
@@ -62,17 +72,26 @@ class Courtesy:
         self._not_requests = tuple(known["not_requests"])
 
     def strip(self, text: str) -> str:
-        """The text without polite clauses around the question.
+        """The text without polite clauses around the question and without sentences about the form of its answer.
 
         Args:
             text: Canonical text; the middle of a long one may be missing.
         """
+        text = self._without_answer_forms(text)
         for shorten in (self._without_opening, self._without_closing):
             for _ in range(_MAX_CLAUSES):
                 shorter = shorten(text)
                 if shorter is None:
                     break
                 text = shorter
+        return text
+
+    def _without_answer_forms(self, text: str) -> str:
+        lowered = text.lower()
+        for form in self._answer_forms:
+            if any(gate in lowered for gate in form.gates):
+                shorter = form.pattern.sub("", text).strip()
+                text = shorter if has_question(shorter) else text
         return text
 
     def _without_opening(self, text: str) -> str | None:
@@ -82,7 +101,7 @@ class Courtesy:
             if begin.startswith(phrase.words) and _is_edge(phrase, begin[len(phrase.words) : len(phrase.words) + 1]):
                 end = self._end_of_clause(begin, phrase)
                 rest = text[start + end :]
-                return rest if end and _asks(rest) else None
+                return rest if end and has_question(rest) else None
         return None
 
     def _end_of_clause(self, begin: str, phrase: _Phrase) -> int:
@@ -123,7 +142,7 @@ class Courtesy:
             before = before.rstrip(_JOINS + " ")
         elif not (_is_letter(last) or last in _AFTER_WORDS) or not (phrase.is_open or self._is_apart(before, phrase)):
             return None
-        return before if _asks(before) else None
+        return before if has_question(before) else None
 
     def _is_apart(self, before: str, phrase: _Phrase) -> bool:
         words = before.rsplit(None, _MIN_WORDS)
@@ -138,10 +157,17 @@ def load_courtesy(path: Path) -> Courtesy:
     """
     try:
         lists = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Courtesy({name: str(lists[name]).split(",") for name in _LISTS})
-    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+        forms = [
+            AnswerForm(
+                tuple(gate.strip() for gate in entry["any"].split(",")), re.compile(entry["pattern"], re.IGNORECASE)
+            )
+            for entry in lists["answer_forms"]
+        ]
+        return Courtesy({name: str(lists[name]).split(",") for name in _LISTS}, forms)
+    except (OSError, KeyError, TypeError, yaml.YAMLError, re.error) as error:
         raise OmniError(
-            f"The polite phrases {str(path)!r} cannot be read ({error!r}); expected the lists {', '.join(_LISTS)}. "
+            f"The polite phrases {str(path)!r} cannot be read ({error!r}); expected the lists {', '.join(_LISTS)} "
+            f"and answer_forms. "
             f"Restore the file from the repository."
         ) from error
 
@@ -192,6 +218,6 @@ def _is_letter(character: str) -> bool:
     return character.isalnum() or unicodedata.category(character)[0] == "M"
 
 
-def _asks(text: str) -> bool:
-    """Whether enough is left to be a question."""
+def has_question(text: str) -> bool:
+    """Whether a text is long enough to be a question."""
     return sum(3 if letter > "\u2e7f" else 1 for letter in text[:_LONGEST] if letter.isalnum()) >= _MIN_LETTERS

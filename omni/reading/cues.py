@@ -14,12 +14,10 @@ from omni.reading.scripts import UNSPACED, letter_scripts
 
 _CACHED_WORDS = 32_768
 _N_HEAD, _N_TAIL = 80, 40
-_N_EDGE, _N_NEAR = 4, 12
-"""Words counted as the edge of a text and as near to it: the asking mostly stands there."""
+_N_NEAR = 12
+"""Words counted as near the edge of a text: the asking mostly stands there."""
 _CHARS_PER_WORD = 3
 """In scripts without spaces."""
-_RING_OF = (0,) * _N_EDGE + (1,) * (_N_NEAR - _N_EDGE) + (2,) * (_N_HEAD + _N_TAIL)
-"""The ring of a word by its distance to the nearer end."""
 _SHORT_STEM = 3
 _PROCLITIC = frozenset({"Arab", "Hebr"})
 
@@ -46,8 +44,8 @@ class CueFinder:
 
     def __init__(self, cues: Mapping[str, Sequence[str]], encoder: StaticEncoder) -> None:
         self.concepts = tuple(cues)
-        self.n_cues = 3 * len(cues)
-        """Three numbers a concept: named at the edge, near it, anywhere."""
+        self.n_cues = 2 * len(cues)
+        """Two numbers a concept: named near the edge, named anywhere."""
         self._whole: dict[str, int] = {}
         self._stems: dict[str, int] = {}
         # by first word, then by the letter that the second word begins with
@@ -60,40 +58,33 @@ class CueFinder:
         self._clues = WordCache(self._clue_of, limit=_CACHED_WORDS)
 
     def vector(self, words: Sequence[str], flat: str) -> np.ndarray:
-        """Which concepts a text names, (n_cues,) float32 of 0 and 1: at the edge, near it, anywhere.
+        """Which concepts a text names, (n_cues,) float32 of 0 and 1: near the edge, anywhere.
 
         Args:
             words: The words of the text as the encoder splits it.
             flat: The canonical one-line text, for scripts without spaces.
         """
-        return self.vectors([(words, flat)])[0]
-
-    def vectors(self, texts: Sequence[tuple[Sequence[str], str]]) -> np.ndarray:
-        """What `vector` says of each pair of words and one-line text, (n_texts, n_cues)."""
         n_bytes = (self.n_cues + 7) // 8
-        bits = b"".join([self._bits(words, flat).to_bytes(n_bytes, "little") for words, flat in texts])
-        table = np.frombuffer(bits, dtype=np.uint8).reshape(len(texts), n_bytes)
-        return np.unpackbits(table, axis=1, count=self.n_cues, bitorder="little").astype(np.float32)
+        bits = np.frombuffer(self._bits(words, flat).to_bytes(n_bytes, "little"), dtype=np.uint8)
+        return np.unpackbits(bits, count=self.n_cues, bitorder="little").astype(np.float32)
 
     def _bits(self, words: Sequence[str], flat: str) -> int:
         """The row of a text, a bit for each number: whole numbers are faster to join than sets."""
         n_words = len(words)
-        rings = [0, 0, 0]
         if n_words > _N_HEAD + _N_TAIL:
-            self._find_words(words, 0, _N_HEAD, rings)
-            self._find_words(words, n_words - _N_TAIL, n_words, rings)
+            near, anywhere = self._find_words(words, 0, _N_HEAD)
+            near_end, anywhere_else = self._find_words(words, n_words - _N_TAIL, n_words)
+            near, anywhere = near | near_end, anywhere | anywhere_else
         else:
-            self._find_words(words, 0, n_words, rings)
+            near, anywhere = self._find_words(words, 0, n_words)
         if not flat.isascii():
-            self._find_unspaced(flat, rings)
-        edge, near, anywhere = rings
-        near |= edge
-        anywhere |= near
-        n_concepts = len(self.concepts)
-        return edge | near << n_concepts | anywhere << 2 * n_concepts
+            near_unspaced, unspaced = self._find_unspaced(flat)
+            near, anywhere = near | near_unspaced, anywhere | unspaced
+        return near | (near | anywhere) << len(self.concepts)
 
-    def _find_words(self, words: Sequence[str], start: int, end: int, rings: list[int]) -> None:
-        """Adds what words name to the rings: at the edge, near it, anywhere."""
+    def _find_words(self, words: Sequence[str], start: int, end: int) -> tuple[int, int]:
+        """What words name near the edge of the text, and farther inside."""
+        near = inside = 0
         last = len(words) - 1
         for position, clue in enumerate(map(self._clues.__getitem__, words[start:end]), start):
             if clue is None:
@@ -104,19 +95,26 @@ class CueFinder:
                 for rest, concept in phrases.get(second[0], ()):
                     if second.startswith(rest[0]) and (len(rest) == 1 or _follows(words, position + 1, rest)):
                         concepts |= concept
-            rings[_RING_OF[position if 2 * position < last else last - position]] |= concepts
+            if position < _N_NEAR or last - position < _N_NEAR:
+                near |= concepts
+            else:
+                inside |= concepts
+        return near, inside
 
-    def _find_unspaced(self, flat: str, rings: list[int]) -> None:
+    def _find_unspaced(self, flat: str) -> tuple[int, int]:
+        """What a text names in scripts without spaces: near its edge, and farther inside."""
+        near = inside = 0
         if len(flat) > _CHARS_PER_WORD * (_N_HEAD + _N_TAIL):
             flat = flat[: _CHARS_PER_WORD * _N_HEAD] + flat[-_CHARS_PER_WORD * _N_TAIL :]
         last = len(flat) - 1
         for position, character in enumerate(flat):
-            stems = self._unspaced.get(character)
-            if stems:
-                ring = _RING_OF[min(position, last - position) // _CHARS_PER_WORD]
-                for stem, concept in stems:
-                    if flat.startswith(stem, position):
-                        rings[ring] |= concept
+            for stem, concept in self._unspaced.get(character, ()):
+                if flat.startswith(stem, position):
+                    if min(position, last - position) < _CHARS_PER_WORD * _N_NEAR:
+                        near |= concept
+                    else:
+                        inside |= concept
+        return near, inside
 
     def _add(self, stem: str, concept: int, encoder: StaticEncoder) -> None:
         whole = stem.endswith("!")

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from omni.errors import OmniError
-from omni.reading.features import TextReading, TextReadings
+from omni.reading.features import TextReading
 from omni.reading.ngrams import take_rows
-from omni.reading.side_by_side import CountTable, weighted_sums
+from omni.reading.structure import SIGNAL_NAMES
 from omni.types import Task
 
 TASKS: tuple[Task, ...] = tuple(Task)
+_LARGEST = {"log_chars": 0.6, "log_words": 0.75, "log_lines": 0.7, "log_line_chars": 0.9, "log_numbers": 0.5}
+"""About 1,500 characters, 200 words, 12 lines, 550 characters a line and 20 numbers."""
+_LARGEST_SIGNALS = np.array([_LARGEST.get(name, np.inf) for name in SIGNAL_NAMES], dtype=np.float32)
 _TENSORS = ("task_dense", "task_cues", "task_grams", "task_words", "task_bias", "gram_idf", "word_idf", "difficulty")
 
 
@@ -49,21 +51,23 @@ class Heads:
         exponents = np.exp((logits - logits.max()).astype(np.float64))
         return exponents / exponents.sum()
 
-    def task_shares_of(self, readings: TextReadings, cues: np.ndarray) -> np.ndarray:
-        """What `task_shares` says of each text, (n_texts, n_tasks); `cues` is (n_texts, n_cues)."""
-        logits = np.array([reading.row @ self.task_dense for reading in readings.texts])
-        logits += np.array([found @ self.task_cues for found in cues])
-        logits += self.task_bias
-        logits += _sparse_of(readings.grams, self.gram_idf, self.task_grams)
-        logits += _sparse_of(readings.word_counts, self.word_idf, self.task_words)
-        exponents = np.exp((logits - logits.max(axis=1, keepdims=True)).astype(np.float64))
-        return exponents / exponents.sum(axis=1, keepdims=True)
-
     def difficulty_of(self, row: np.ndarray, shares: np.ndarray) -> float:
         """Expected share of mid-field models that fail, 0..1."""
         n_features = len(row)
-        logit = row @ self.difficulty[:n_features] + shares @ self.difficulty[n_features:-1] + self.difficulty[-1]
+        logit = (
+            difficulty_rows(row) @ self.difficulty[:n_features]
+            + shares @ self.difficulty[n_features:-1]
+            + self.difficulty[-1]
+        )
         return 1.0 / (1.0 + math.exp(-logit))
+
+
+def difficulty_rows(rows: np.ndarray) -> np.ndarray:
+    """Feature rows as difficulty reads them: beyond a page, more text does not make a prompt harder, (..., n)."""
+    bounded = rows.copy()
+    signals = bounded[..., rows.shape[-1] - len(SIGNAL_NAMES) :]
+    np.minimum(signals, _LARGEST_SIGNALS, out=signals)
+    return bounded
 
 
 def save_heads(heads: Heads, path: Path) -> None:
@@ -89,7 +93,7 @@ def load_heads(path: Path) -> Heads:
     except (OSError, SafetensorError) as error:
         raise OmniError(
             f"The heads {str(path)!r} cannot be read ({error}); expected the tensors {', '.join(_TENSORS)}. "
-            f"Run `python -m omni fit` to rebuild them."
+            f"Run `python -m evals.studies train-reader` to rebuild them."
         ) from error
     return Heads(**tensors, fingerprint=about.get("fingerprint", ""), trained_on=about.get("trained_on", ""))
 
@@ -100,11 +104,3 @@ def _sparse(bins: np.ndarray, weights: np.ndarray, idf: np.ndarray, table: np.nd
     if not norm:
         return np.zeros(table.shape[1], dtype=np.float32)
     return (values @ take_rows(table, bins)) / np.float32(norm)
-
-
-def _sparse_of(table: CountTable, idf: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    values = table.weights * idf.take(table.bins)
-    sums = weighted_sums(table.bins, table.starts, values, matrix)
-    parts = (values[start:end] for start, end in pairwise(table.starts))
-    norms = np.array([math.sqrt(part @ part) or 1.0 for part in parts], dtype=np.float32)
-    return sums / norms[:, None]

@@ -11,7 +11,6 @@ from array import array
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, lru_cache
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +18,6 @@ from py3langid import langid
 
 from omni.reading.ngrams import code_points, run_lengths, take_rows
 from omni.reading.scripts import find_script
-from omni.reading.side_by_side import CountTable, count_rows, weighted_sums
 
 UNDETERMINED = "und"
 _READ_CHARS = 120
@@ -61,8 +59,6 @@ _ANNOUNCING = ":：\n"
 _MIN_ASKING_LETTERS = 12
 _CACHED_WALKS = 16_384
 _LONGEST_WORD = 32
-_SEQUENCE_BITS = 18
-"""Enough for the number of byte sequences that the model knows."""
 
 
 class _Walk(NamedTuple):
@@ -83,10 +79,6 @@ class Automaton:
         self._rows, self._outputs = array("i", model._rowbase), array("i", model.tk_output)
         # from a state over a word and the space after it; threads at worst work out the same walk twice
         self._walks: dict[tuple[int, bytes], _Walk] = {}
-        # the same as arrays, for many texts side by side; the moves share their memory
-        self._move_array = np.asarray(model.tk_nextmove)
-        self._row_array = np.asarray(self._rows)
-        self._output_array = np.asarray(self._outputs)
 
     def visited(self, text: bytes) -> np.ndarray:
         """The known sequences of a text in order, int32."""
@@ -116,20 +108,6 @@ class Automaton:
                 found.append(output)
         return _Walk(found.tobytes(), state)
 
-    def visits_of(self, texts: Sequence[bytes]) -> CountTable:
-        """How often each text meets each known sequence, one step for all of them at a time."""
-        length = max(map(len, texts))
-        padded = np.frombuffer(b"".join(text.ljust(length, b"\0") for text in texts), dtype=np.uint8)
-        by_position = np.ascontiguousarray(padded.reshape(len(texts), length).T).astype(np.int32)
-        found = np.empty((length, len(texts)), dtype=np.int32)
-        state = np.zeros(len(texts), dtype=np.uint16)
-        for position, byte in enumerate(by_position):
-            state = self._move_array.take(self._row_array.take(state) + byte)
-            self._output_array.take(state, out=found[position], mode="clip")
-        met = (found >= 0) & (np.arange(length)[:, None] < np.array(list(map(len, texts))))
-        keys = (np.arange(len(texts), dtype=np.uint32) << np.uint32(_SEQUENCE_BITS)) | found.view(np.uint32)
-        return count_rows(keys[met], len(texts), value_bits=_SEQUENCE_BITS, weight_of=_visit_weights())
-
 
 class Identifier:
     """py3langid's naive Bayes model over a few languages, without what its own class does beside the decision."""
@@ -149,21 +127,6 @@ class Identifier:
         weights = take_rows(self._weights, ordered.take(starts))
         scores = _visit_weights().take(counts, mode="clip") @ weights + self._priors
         return self._languages[int(scores.argmax())]
-
-    def classify_many(self, visits: CountTable) -> list[str]:
-        """What `classify` says of each text."""
-        best = (weighted_sums(visits.bins, visits.starts, visits.weights, self._weights) + self._priors).argmax(axis=1)
-        lengths = np.diff(visits.starts)
-        return [self._languages[place] for place in np.where(lengths > 0, best, 0).tolist()]
-
-
-class _Asking(NamedTuple):
-    """What is known before the automaton runs."""
-
-    language: str | None
-    """None when the identifier has to say."""
-    identifier: Identifier | None = None
-    text: bytes = b""
 
 
 class LanguageModel(NamedTuple):
@@ -192,31 +155,6 @@ class LanguageReader:
         Args:
             text: Canonical text, with its case.
         """
-        asking = self._asking(text)
-        if asking.identifier is None:
-            return asking.language or UNDETERMINED
-        return asking.identifier.classify(self._model.automaton.visited(asking.text))
-
-    def find_many(self, texts: Sequence[str]) -> list[str]:
-        """What `find` says of each text."""
-        askings = [self._asking(text) for text in texts]
-        languages = [asking.language or UNDETERMINED for asking in askings]
-        by_identifier: dict[Identifier, list[int]] = {}
-        for place, asking in enumerate(askings):
-            if asking.identifier:
-                by_identifier.setdefault(asking.identifier, []).append(place)
-        if not by_identifier:
-            return languages
-        visits = self._model.automaton.visits_of([askings[place].text for place in chain(*by_identifier.values())])
-        done = 0
-        for identifier, places in by_identifier.items():
-            own = visits.of_texts(range(done, done + len(places)))
-            done += len(places)
-            for place, language in zip(places, identifier.classify_many(own), strict=True):
-                languages[place] = language
-        return languages
-
-    def _asking(self, text: str) -> _Asking:
         head = text[: 5 * _READ_CHARS]
         own = _NOT_ASKING.sub(" ", head) if [mark for mark in _MARKS if mark in head] else head
         asking = _letters(_asking_part(own))
@@ -224,14 +162,15 @@ class LanguageReader:
             asking = _letters(head)
         script = "Latn" if asking.isascii() else find_script(code_points(asking)[1:-1], latin_weight=_LATIN_WEIGHT)
         if script in _BY_SCRIPT:
-            return _Asking(_BY_SCRIPT[script])
+            return _BY_SCRIPT[script]
         model = self._model
         identifier = (model.short if len(asking) < _SHORT_CHARS else model.long).get(script)
         if identifier is None or len(asking) < _MIN_LETTERS:
-            return _Asking(UNDETERMINED)
+            return UNDETERMINED
         if asking.isupper() or asking.istitle():
             asking = asking.lower()
-        return _Asking(None, identifier, unicodedata.normalize("NFC", asking).encode("utf-8", "surrogatepass"))
+        encoded = unicodedata.normalize("NFC", asking).encode("utf-8", "surrogatepass")
+        return identifier.classify(model.automaton.visited(encoded))
 
 
 def _letters(text: str) -> str:

@@ -1,19 +1,18 @@
 """Hashed character 2- to 4-grams and their projection on a few directions, for wording in any script.
 
-The grams are hashed with a polynomial over code points (numpy shifts, no Python loop), weighted by sublinear term
-frequency times inverse document frequency, and projected on the leading directions of a truncated SVD that was fitted
-once over many languages and tasks; only the projection is shipped.
+The grams are hashed with a polynomial over code points, weighted by sublinear term frequency times inverse document
+frequency, and projected on the leading directions of a truncated SVD over the labelled prompts
+(`python -m evals.studies train-reader`).
 """
 
 import math
-from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from omni.errors import OmniError
 
@@ -62,21 +61,6 @@ def normalised(total: np.ndarray) -> np.ndarray:
     return total / norm if norm else total
 
 
-def roll_grams(codes: np.ndarray, out: Iterable[np.ndarray]) -> None:
-    """Writes a number for the gram that begins at each code point, into one uint32 array for each of `GRAM_SIZES`."""
-    rolling = codes
-    for size, longer in zip(GRAM_SIZES, out, strict=True):
-        np.multiply(rolling[:-1], _BASE, out=longer)
-        longer += codes[size - 1 :]
-        rolling = longer
-
-
-def mix_grams(rolled: np.ndarray) -> None:
-    """Turns the numbers of grams into bins, in place."""
-    rolled *= _MIX
-    rolled >>= _BITS
-
-
 def count_grams(codes: np.ndarray) -> GramCounts:
     """Grams of a text given as code points, (n_chars,) uint32."""
     return count_grams_and_words(codes, np.empty(0, dtype=np.int64))[0]
@@ -90,41 +74,36 @@ def count_grams_and_words(codes: np.ndarray, piece_ids: np.ndarray) -> tuple[Gra
         piece_ids: Ids of the word pieces, (n_pieces,) int64.
     """
     ends_of_sizes = list(accumulate([max(len(codes) + 1 - size, 0) for size in GRAM_SIZES], initial=0))
-    n_grams = ends_of_sizes[-1]
-    keys = np.empty(n_grams + 2 * len(piece_ids) + 1, dtype=np.uint32)
-    roll_grams(codes, [keys[start:end] for start, end in pairwise(ends_of_sizes)])
-    mix_grams(keys[:n_grams])
-    padded = np.zeros(len(piece_ids) + 2, dtype=np.uint32)
-    ids, words = padded[1:-1], keys[n_grams:]
+    n_grams, n_pieces = ends_of_sizes[-1], len(piece_ids)
+    keys = np.empty(n_grams + 2 * n_pieces + 1, dtype=np.uint32)
+    rolling = codes
+    for size, (start, end) in zip(GRAM_SIZES, pairwise(ends_of_sizes), strict=True):
+        longer = keys[start:end]
+        np.multiply(rolling[:-1], _BASE, out=longer)
+        longer += codes[size - 1 :]
+        rolling = longer
+    grams, words = keys[:n_grams], keys[n_grams:]
+    grams *= _MIX
+    grams >>= _BITS
+    padded = np.zeros(n_pieces + 2, dtype=np.uint32)
+    ids, pairs = padded[1:-1], words[n_pieces:]
     np.add(piece_ids, 1, out=ids, casting="unsafe")
-    hash_words(ids, padded, words)
+    np.multiply(ids, _MIX, out=words[:n_pieces])
+    np.multiply(padded[:-1], _BASE, out=pairs)
+    pairs += padded[1:]
+    pairs *= _PAIR_MIX
+    words >>= _WORD_BITS
     words |= _IS_WORD
     # numpy sorts 32-bit integers faster than 16-bit ones
     keys.sort()
     starts, counts = run_lengths(keys)
     bins = keys.take(starts).astype(np.int64)
-    weights = log_weights().take(counts, mode="clip")
+    weights = _log_weights().take(counts, mode="clip")
     first_word = int(bins.searchsorted(_IS_WORD))
     return (
         GramCounts(bins[:first_word], weights[:first_word]),
         GramCounts(bins[first_word:] & _WORD_MASK, weights[first_word:]),
     )
-
-
-def hash_words(ids: np.ndarray, padded: np.ndarray, out: np.ndarray) -> None:
-    """Writes bins of word pieces, then of pairs of neighbours.
-
-    Args:
-        ids: Ids of the pieces plus one, uint32.
-        padded: The same with a zero before each text and one after the last.
-        out: As long as both together, less one, uint32.
-    """
-    pairs = out[len(ids) :]
-    np.multiply(ids, _MIX, out=out[: len(ids)])
-    np.multiply(padded[:-1], _BASE, out=pairs)
-    pairs += padded[1:]
-    pairs *= _PAIR_MIX
-    out >>= _WORD_BITS
 
 
 def run_lengths(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -137,7 +116,7 @@ def run_lengths(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=1)
-def log_weights() -> np.ndarray:
+def _log_weights() -> np.ndarray:
     """1 + log count by count; no text is longer than the table."""
     return (1.0 + np.log(np.maximum(np.arange(1 << 16), 1))).astype(np.float32)
 
@@ -148,27 +127,6 @@ def code_points(flat: str) -> np.ndarray:
     if flat.isascii():
         return np.frombuffer(padded.encode(), dtype=np.uint8).astype(np.uint32)
     return np.frombuffer(padded.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-
-
-def fit_directions(flats: Sequence[str], *, n_directions: int = N_DIRECTIONS, seed: int = 0) -> GramProjection:
-    """Fits the projection on canonical one-line texts: idf, then truncated SVD of L2-normalised rows."""
-    from scipy.sparse import csr_matrix
-    from sklearn.decomposition import TruncatedSVD
-    from sklearn.preprocessing import normalize
-
-    rows = [count_grams(code_points(flat)) for flat in flats]
-    starts = np.concatenate([[0], np.cumsum([len(row.bins) for row in rows])])
-    bins = np.concatenate([row.bins for row in rows])
-    table = csr_matrix((np.concatenate([row.weights for row in rows]), bins, starts), shape=(len(rows), N_BINS))
-    idf = np.log((1 + len(rows)) / (1 + np.bincount(bins, minlength=N_BINS))) + 1.0
-    table = normalize(table.multiply(idf[None, :]).tocsr())
-    svd = TruncatedSVD(n_components=n_directions, n_iter=7, random_state=seed).fit(table)
-    return GramProjection((svd.components_ * idf[None, :]).T)
-
-
-def save_projection(projection: GramProjection, path: Path, *, notes: Iterable[tuple[str, str]] = ()) -> None:
-    """Writes the projection in half precision."""
-    save_file({"projection": projection.matrix.astype(np.float16)}, path, metadata=dict(notes))
 
 
 def load_projection(path: Path) -> GramProjection:

@@ -1,7 +1,8 @@
 """A conversation to its PromptProfile: what is asked, in which language, how hard, with what in it."""
 
+import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,8 @@ from omni.reading.language import UNDETERMINED, LanguageReader, load_language_re
 from omni.reading.privacy import find_private
 from omni.reading.safety import SafetyRules, load_safety
 from omni.reading.scripts import find_script
-from omni.reading.side_by_side import MAX_TEXTS
 from omni.reading.tokens import estimate_tokens
-from omni.types import Conversation, PromptProfile, Safety, Task
+from omni.types import Conversation, PromptProfile, Task
 
 CUE_FILE = "router/cues.yml"
 HEAD_FILE = "router/heads.safetensors"
@@ -27,28 +27,37 @@ _TOKENS_PER_IMAGE = 800
 """A mid-size picture; models cut pictures into about 250 to 1,600 patches."""
 _TOKENS_PER_TOOL = 120
 _VISION_SHARE = 0.8
-_AGENTIC_SHARE = 0.35
-_SHORT_CHARS = 40
+_AGENTIC_SHARE = 0.6
+_SHORT_CHARS = 200
+"""A shorter message is read together with what the user said before."""
 _CONTEXT_CHARS = 400
 _LETTER = re.compile("[a-z]")
+
+
+# raised when code changes what a profile says without changing a file
+_FORM = "1"
 
 
 class Reader:
     """Reads conversations; immutable after loading, so threads may share it."""
 
     def __init__(
-        self, features: FeatureMaker, cues: CueFinder, heads: Heads, languages: LanguageReader, safety: SafetyRules
+        self,
+        features: FeatureMaker,
+        cues: CueFinder,
+        heads: Heads,
+        languages: LanguageReader,
+        safety: SafetyRules,
+        *,
+        fingerprint: str,
     ) -> None:
+        self.fingerprint = fingerprint
+        """Of the parameters and the form of the code that decide what a profile says."""
         self.features = features
         self.cues = cues
         self.heads = heads
         self._languages = languages
         self._safety = safety
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the parameters that decide what a profile says."""
-        return f"{self.features.fingerprint}-{self.heads.fingerprint}"
 
     @property
     def feature_fingerprint(self) -> str:
@@ -62,38 +71,21 @@ class Reader:
 
     def read(self, conversation: Conversation) -> PromptProfile:
         """The profile of one conversation."""
-        reading = self.features.read_text(_profile_text(conversation))
-        cues = self.cues.vector(reading.words, reading.canonical.flat)
-        return self._profile(
-            conversation,
-            reading,
-            self.heads.task_shares(reading, cues),
-            self._languages.find(reading.canonical.text),
-            self._safety.classify(reading.canonical.flat, reading.tokens),
-        )
+        return self.read_batch([conversation])[0]
 
     def read_batch(self, conversations: Sequence[Conversation]) -> list[PromptProfile]:
-        """The profiles of many conversations, each the same as `read` gives."""
-        profiles: list[PromptProfile] = []
-        for start in range(0, len(conversations), MAX_TEXTS):
-            profiles += self._read_side_by_side(conversations[start : start + MAX_TEXTS])
-        return profiles
-
-    def _read_side_by_side(self, conversations: Sequence[Conversation]) -> Iterable[PromptProfile]:
-        readings = self.features.read_texts(list(map(_profile_text, conversations)))
-        cues = self.cues.vectors([(reading.words, reading.canonical.flat) for reading in readings.texts])
-        shares = self.heads.task_shares_of(readings, cues)
-        safety = [self._safety.classify(reading.canonical.flat, reading.tokens) for reading in readings.texts]
-        languages = self._languages.find_many([reading.canonical.text for reading in readings.texts])
-        return map(self._profile, conversations, readings.texts, shares, languages, safety)
+        """The profiles of conversations, in their order; none depends on the others."""
+        return list(map(self._profile, conversations))
 
     def read_text(self, text: str) -> TextReading:
         """The feature row of a text and what was found on the way."""
         return self.features.read_text(text)
 
-    def _profile(
-        self, conversation: Conversation, reading: TextReading, shares: np.ndarray, language: str, safety: Safety
-    ) -> PromptProfile:
+    def _profile(self, conversation: Conversation) -> PromptProfile:
+        reading = self.features.read_text(profile_text(conversation))
+        canonical = reading.canonical
+        language = self._languages.find(canonical.text)
+        shares = self.heads.task_shares(reading, self.cues.vector(reading.words, canonical.flat))
         shares = _with_attachments(shares, conversation)
         return PromptProfile(
             language=language,
@@ -111,7 +103,7 @@ class Reader:
                 for index, message in enumerate(conversation.messages)
                 for span in find_private(message.text, index, language)
             ),
-            safety=safety,
+            safety=self._safety.classify(canonical.flat, reading.tokens),
             features=reading.row,
         )
 
@@ -124,22 +116,22 @@ def load_reader(folder: Path) -> Reader:
     """
     languages = load_language_reader()
     features = load_feature_maker(folder)
-    return Reader(
-        features,
-        load_cues(folder / CUE_FILE, features.encoder),
-        load_heads(folder / HEAD_FILE),
-        languages,
-        load_safety(folder / SAFETY_FILE),
-    )
+    cues = load_cues(folder / CUE_FILE, features.encoder)
+    heads, safety = load_heads(folder / HEAD_FILE), load_safety(folder / SAFETY_FILE)
+    digest = hashlib.sha256(_FORM.encode())
+    for name in (CUE_FILE, HEAD_FILE, SAFETY_FILE):
+        digest.update((folder / name).read_bytes())
+    fingerprint = f"{features.fingerprint}-{digest.hexdigest()[:16]}"
+    return Reader(features, cues, heads, languages, safety, fingerprint=fingerprint)
 
 
-def _profile_text(conversation: Conversation) -> str:
-    """The last thing a person said; "and in French?" is read together with what came before."""
+def profile_text(conversation: Conversation) -> str:
+    """What the user said last; a short message ("and in French?") with the end of what the user said before."""
     text = conversation.last_user_text
     if len(text) >= _SHORT_CHARS or len(conversation.messages) < 2:
         return text
-    earlier = [message.text for message in conversation.messages if message.role == "user"][-2:-1]
-    return f"{text}\n{earlier[0][:_CONTEXT_CHARS]}" if earlier else text
+    earlier = "\n".join([message.text for message in conversation.messages if message.role == "user"][:-1])
+    return f"{text}\n{earlier[-_CONTEXT_CHARS:]}" if earlier else text
 
 
 def _script_of(reading: TextReading) -> str:
@@ -172,4 +164,4 @@ def _count_tokens(conversation: Conversation) -> int:
     )
 
 
-__all__ = ["CUE_FILE", "HEAD_FILE", "SAFETY_FILE", "UNDETERMINED", "Reader", "load_reader"]
+__all__ = ["CUE_FILE", "HEAD_FILE", "SAFETY_FILE", "UNDETERMINED", "Reader", "load_reader", "profile_text"]

@@ -12,7 +12,6 @@ import numpy as np
 
 from omni.reading.canonical import CanonicalText
 from omni.reading.scripts import SCRIPT_GROUPS, script_table
-from omni.reading.side_by_side import JoinedCodes
 from omni.types import Structure
 
 _CODE_GATES = ("def ", "class ", "import ", "#include", "SELECT ", "function ", "const ", "fn ", "public ", "return ")
@@ -38,7 +37,6 @@ _LATEX = re.compile(
     r"(?![a-z])|\$[^$\n]*[\\^_={}][^$\n]*\$|\$[A-Za-z]\$|\\\(|\\\["
 )
 _PIPE_TABLE = re.compile(r"^\|?[^|\n]+\|[^\n]+\n\|?[ :|-]+\|", re.MULTILINE)
-_OPTION = re.compile(r"^(?:\([A-Ja-j1-9]\)|[A-J][.:、．)]|[a-j]\)|（[A-J]）)", re.MULTILINE)
 _QUESTION = "?？؟՞"
 
 _OPERATORS = "+-*/=^_\\|&%~"
@@ -47,7 +45,6 @@ _QUOTES = "\"'`“”„«»「」『』"
 (_SPACE, _DIGIT, _OPERATOR, _BRACKET, _QUOTE, _POINT, _SYMBOL, _MARK, _LETTER) = range(9)
 """Kinds of characters; letters of the script group g have the kind _LETTER + 1 + g."""
 _N_KINDS = _LETTER + 1 + len(SCRIPT_GROUPS)
-_DIGIT_OR_NOT = bytes(kind == _DIGIT for kind in range(256))
 
 SIGNAL_NAMES: tuple[str, ...] = (
     "log_chars",
@@ -88,31 +85,11 @@ def count_characters(padded: np.ndarray) -> CharacterCounts:
     Args:
         padded: Code points of the canonical one-line text with a space at both ends, uint32.
     """
+    kinds = _kind_table().take(padded, mode="clip")
+    counts = np.bincount(kinds, minlength=_N_KINDS).tolist()
     is_digit = (padded - np.uint32(48)) < 10
-    return CharacterCounts(
-        np.bincount(_kinds(padded), minlength=_N_KINDS).tolist(),
-        int(np.count_nonzero(is_digit[1:] > is_digit[:-1])),
-        int(np.count_nonzero(padded > 127)),
-    )
-
-
-def count_ascii_characters(flat: str) -> CharacterCounts:
-    """What `count_characters` says of a one-line text without a character beyond ASCII, in half the time."""
-    kinds = f" {flat} ".encode().translate(_ascii_kinds())
-    counts = np.bincount(np.frombuffer(kinds, dtype=np.uint8), minlength=_N_KINDS).tolist()
-    n_digit_runs = kinds.translate(_DIGIT_OR_NOT).count(b"\0\1") if counts[_DIGIT] else 0
-    return CharacterCounts(counts, n_digit_runs, 0)
-
-
-def count_characters_of(joined: JoinedCodes) -> list[CharacterCounts]:
-    """What `count_characters` says of each text."""
-    codes, rows, n_texts = joined.codes, joined.rows, len(joined.starts) - 1
-    is_digit = (codes - np.uint32(48)) < 10
-    kinds = np.bincount(rows * np.uint32(_N_KINDS) + _kinds(codes), minlength=n_texts * _N_KINDS)
-    digit_runs = np.bincount(rows[1:][is_digit[1:] > is_digit[:-1]], minlength=n_texts)
-    beyond_ascii = np.bincount(rows[codes > 127], minlength=n_texts)
-    by_text = (kinds.reshape(n_texts, _N_KINDS).tolist(), digit_runs.tolist(), beyond_ascii.tolist())
-    return list(map(CharacterCounts, *by_text))
+    n_digit_runs = int(np.count_nonzero(is_digit[1:] > is_digit[:-1])) if counts[_DIGIT] else 0
+    return CharacterCounts(counts, n_digit_runs, int(np.count_nonzero(padded > 127)))
 
 
 def find_structure(canonical: CanonicalText, n_numbers: int) -> Structure:
@@ -126,7 +103,7 @@ def find_structure(canonical: CanonicalText, n_numbers: int) -> Structure:
         has_table="\n" in text and _has_table(text),
         asks_json="json" in flat,
         has_url="http://" in flat or "https://" in flat or "www." in flat,
-        n_options=sum([_OPTION.match(text, start) is not None for start in starts]),
+        n_options=canonical.n_options,
         n_numbers=n_numbers,
         n_chars=canonical.n_chars,
         n_lines=canonical.n_lines,
@@ -199,15 +176,6 @@ def _has_table(text: str) -> bool:
     # separated values: two lines on end with the same number of commas and no space after them
     commas = [line.count(",") if ", " not in line else 0 for line in text.split("\n")]
     return any(first == second >= 2 for first, second in pairwise(commas))
-
-
-def _kinds(codes: np.ndarray) -> np.ndarray:
-    return _kind_table().take(codes, mode="clip")
-
-
-@lru_cache(maxsize=1)
-def _ascii_kinds() -> bytes:
-    return bytes(_kind_table()[:256])
 
 
 @lru_cache(maxsize=1)

@@ -82,7 +82,7 @@ class _Restored:
 
     def grow(self, whole: str, *, is_over: bool) -> str:
         if not whole.startswith(self._seen):
-            # another try began anew
+            # another attempt started over
             self._feed, self._seen, self._shown = self._restorer.again(), "", ""
         self._shown += self._feed.feed(whole[len(self._seen) :])
         self._seen = whole
@@ -121,7 +121,7 @@ def hold_place(asked: Asked, services: Services) -> Iterator["Place"]:
 
 
 class Place:
-    """A place that is told how its answer ended. Nobody's word = the expected cost counts."""
+    """A place that is told how its answer ended. Without a reported cost, the estimate is used."""
 
     def __init__(self, asked: Asked, services: Services, hold: "Hold | None") -> None:
         self._asked = asked
@@ -129,7 +129,7 @@ class Place:
         self._hold = hold
 
     def settle(self, answer: Answer | None) -> None:
-        """States what the answer cost here; None = nobody was asked."""
+        """States what the answer cost here; None = no model was asked."""
         if self._hold is None:
             return
         if answer is None or answer.status not in BEGUN or _pays(self._asked.caller, answer.target):

@@ -14,6 +14,7 @@ from omni.ui.judging import on_like
 from omni.ui.keeping import wire_keeping
 from omni.ui.options import OptionFields, build_options
 from omni.ui.privacy_panel import on_sent, on_write
+from omni.ui.routers import RouterFields, on_router
 from omni.ui.sending import on_another, on_example, on_retry, on_send, on_trim
 from omni.ui.services import Services
 from omni.ui.turns import Turn
@@ -29,6 +30,7 @@ class ChatTab:
 
     served: gr.Dropdown
     privacy_mode: gr.Radio
+    router: RouterFields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ def build_chat(services: Services) -> ChatTab:
         why_outputs=panel.outputs,
     )
     _wire(wires, services)
-    return ChatTab(served=served, privacy_mode=options.privacy.mode)
+    return ChatTab(served=served, privacy_mode=options.privacy.mode, router=options.router)
 
 
 def _build_chatbot() -> gr.Chatbot:
@@ -114,9 +116,11 @@ def _wire(wires: Wires, services: Services) -> None:
     ]
     panel = wires.options.privacy
     shown, told = list(wires.why_outputs), [panel.panel, panel.details]
+    router = wires.options.router
     answers = []
     for start in starts:
         start.success(bind(on_show, services=services), [turn], shown, **QUIET)
+        start.success(bind(on_router, services=services), [router.key], list(router), **QUIET)
         start.success(bind(on_sent, services=services), [turn, panel.mode, panel.keep], told, **QUIET)
         answer = bind(on_answer, services=services)
         answers.append(start.success(answer, followed, answered, concurrency_limit=None, **QUIET))

@@ -82,7 +82,14 @@ def side_choices(services: Services) -> list[tuple[str, str]]:
     return routers + models
 
 
-async def decide_side(choice: str, question: Question, mode: PrivacyMode, caller: Caller, services: Services) -> Side:
+async def decide_side(
+    choice: str,
+    question: Question,
+    mode: PrivacyMode,
+    caller: Caller,
+    services: Services,
+    router_key: str | None = None,
+) -> Side:
     """Which model one side asks: the router's choice, or the model itself with its expected figures.
 
     Raises:
@@ -92,31 +99,39 @@ async def decide_side(choice: str, question: Question, mode: PrivacyMode, caller
     if choice.startswith(ROUTER_PREFIX):
         preset: Any = choice.removeprefix(ROUTER_PREFIX)
         wishes = Preferences(preset=preset, local_only=is_local)
-        turn = await decide(question, wishes, services, credential=caller.credential)
+        turn = await decide(question, wishes, services, credential=caller.credential, router_key=router_key)
         assert turn.decision is not None
         return Side(turn=replace(turn, privacy=mode), model_id=turn.decision.chosen.model_id, is_router=True)
     conditions = conditions_for(question.conversation, Preferences(), Session(), services, caller.credential)
     if is_local and choice not in conditions.local:
         raise InputError(text.NOT_LOCAL.format(model=choice))
-    decision = services.router.route(question.conversation, Preferences(local_only=is_local), conditions=conditions)
+    router = services.find_router(router_key)
+    decision = router.route(question.conversation, Preferences(local_only=is_local), conditions=conditions)
     turn = Turn(question=question, decision=decision, privacy=mode)
     return Side(turn=turn, model_id=choice, is_router=False)
 
 
 async def on_compare(
-    prompt: str | None, left: str, right: str, mode: PrivacyMode, *, caller: Caller, services: Services
+    prompt: str | None,
+    left: str,
+    right: str,
+    mode: PrivacyMode,
+    router_key: str | None = None,
+    *,
+    caller: Caller,
+    services: Services,
 ) -> AsyncGenerator[CompareUpdate, None]:
     """Asks both sides and shows both answers as they grow.
 
-    Inputs: compare.prompt, compare.left, compare.right, privacy.mode
+    Inputs: compare.prompt, compare.left, compare.right, privacy.mode, chat.router
     Outputs: CompareUpdate
     """
     if not prompt or not prompt.strip():
         raise InputError("The prompt is empty; write what both should answer.")
     question = Question(conversation=Conversation.from_prompt(prompt))
-    sides = [await decide_side(choice, question, mode, caller, services) for choice in (left, right)]
+    sides = [await decide_side(choice, question, mode, caller, services, router_key) for choice in (left, right)]
     calls = [to_asked(side.turn, caller, model_ids=None if side.is_router else (side.model_id,)) for side in sides]
-    instead = await _why_nobody(calls, caller, services)
+    instead = await _notice_instead(calls, caller, services)
     if instead is not None:
         shown = [(f"*{instead}*", facts_html(side, None, services)) for side in sides]
         yield _update(shown, is_running=False)
@@ -133,7 +148,7 @@ async def on_compare(
     yield _update(shown, is_running=False, pair=_pair(sides, answers))
 
 
-async def _why_nobody(calls: list[Asked], caller: Caller, services: Services) -> str | None:
+async def _notice_instead(calls: list[Asked], caller: Caller, services: Services) -> str | None:
     """What stands in place of both answers; None = they are asked."""
     for call in calls:
         decision = call.turn.decision
@@ -255,8 +270,8 @@ def _beside(expected: str) -> str:
     return f"<small>{text.FACT_EXPECTED.format(figure=expected)}</small>"
 
 
-def build_compare(services: Services, privacy_mode: gr.Radio) -> None:
-    """Makes the tab inside the current page. Prompts are sent as the visitor chose for the chat."""
+def build_compare(services: Services, privacy_mode: gr.Radio, router_key: gr.State) -> None:
+    """Makes the tab inside the current page. Prompts are sent, and routed, as the visitor chose for the chat."""
     choices = side_choices(services)
     gr.HTML(f'<p class="intro">{text.COMPARE_INTRO}</p>')
     prompt = gr.Textbox(
@@ -292,7 +307,7 @@ def build_compare(services: Services, privacy_mode: gr.Radio) -> None:
     event = gr.on(
         [run.click, prompt.submit],
         bind(on_compare, services=services),
-        [prompt, left, right, privacy_mode],
+        [prompt, left, right, privacy_mode, router_key],
         [left_answer, left_facts, right_answer, right_facts, run, stop, votes, note, pair],
         concurrency_limit=None,
         **quiet,

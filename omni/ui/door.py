@@ -1,8 +1,8 @@
-"""Who may set the page's handlers off: pages that this app gave out, and nobody who calls their addresses directly.
+"""Who may set the page's handlers off: pages that this app gave out, not programs that call their addresses directly.
 
-Gradio's handlers can all be called over HTTP, private ones too. Whoever opens the page gets a pass, a signed cookie; a
-request that does something must bring it and come from the page itself. That also keeps other sites, open in the same
-browser, from spending the visitor's credit.
+Gradio's handlers can all be called over HTTP, private ones too. Every browser that opens the page gets a pass, a signed
+cookie; a request that does something must bring it and come from the page itself. That also keeps other sites,
+open in the same browser, from spending the visitor's credit.
 """
 
 import base64
@@ -142,7 +142,7 @@ def is_https(scope: Scope, headers: Headers) -> bool:
 
 
 def name_of(request: Any, account: str | None = None, *, in_space: bool = False) -> str:
-    """Who counts as one visitor: an account where somebody is logged in, else an address."""
+    """Who counts as one visitor: an account where a visitor is logged in, else an address."""
     return f"account {account}" if account else f"address {address_of(request, in_space=in_space)}"
 
 

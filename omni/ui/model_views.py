@@ -8,10 +8,10 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from omni.explain import FACT_WORDS, LANGUAGE_WORDS
 from omni.figures import DASH, format_count, format_seconds, format_size, format_usd, format_window
 from omni.types import BenchmarkScore, ModelCard
 from omni.ui import text
+from omni.vocabulary import FACT_WORDS, LANGUAGE_WORDS
 
 MAX_ROWS_OF_CARD = 40
 

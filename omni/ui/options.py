@@ -7,6 +7,7 @@ import gradio as gr
 
 from omni.ui import text
 from omni.ui.privacy_panel import PrivacyFields, build_privacy
+from omni.ui.routers import RouterFields, build_router
 from omni.ui.services import Services
 from omni.ui.wishes import SliderPoints, slider_points
 
@@ -15,8 +16,9 @@ from omni.ui.wishes import SliderPoints, slider_points
 class OptionFields:
     """The option components, in the order of `Wishes`."""
 
-    fields: tuple[gr.components.Component, ...]
+    fields: tuple[Any, ...]
     privacy: PrivacyFields
+    router: RouterFields
 
 
 async def on_preset(preset: Any) -> SliderPoints:
@@ -29,7 +31,8 @@ async def on_preset(preset: Any) -> SliderPoints:
 
 
 def build_options(services: Services) -> OptionFields:
-    """The preset choice, how prompts are sent, and the folded options."""
+    """The router, the preset choice, how prompts are sent, and the folded options."""
+    router = build_router(services)
     preset = gr.Radio(
         list(text.PRESETS), value="balanced", label=text.PRESET_LABEL, elem_id="preset", elem_classes="segmented"
     )
@@ -48,8 +51,8 @@ def build_options(services: Services) -> OptionFields:
             twice = gr.Checkbox(False, label=text.ASK_TWICE_LABEL, info=text.ASK_TWICE_INFO, elem_id="ask-twice")
             extra = gr.Number(0.1, label=text.EXTRA_LABEL, minimum=0, step=0.05, elem_id="extra-cents")
     preset.input(on_preset, [preset], [cost, speed], show_progress="hidden", api_visibility="private")
-    fields = (preset, cost, speed, max_cost, allow, deny, twice, extra, privacy.mode)
-    return OptionFields(fields=fields, privacy=privacy)
+    fields = (preset, cost, speed, max_cost, allow, deny, twice, extra, privacy.mode, router.key)
+    return OptionFields(fields=fields, privacy=privacy, router=router)
 
 
 def _name_box(label: str, placeholder: str, elem_id: str) -> gr.Textbox:

@@ -6,16 +6,18 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from omni.explain import router_sentence
 from omni.gateway import Listing
 from omni.ui import text
 from omni.ui.boundary import bind
 from omni.ui.chat import build_chat
 from omni.ui.compare import build_compare
 from omni.ui.models import build_models
+from omni.ui.routers import UseRouter, use_router_in
 from omni.ui.services import Services
 from omni.ui.status import build_status
 
-ExtraTab = tuple[str, Callable[[], None]]
+ExtraTab = tuple[str, Callable[[UseRouter], None]]
 STATUS_EVERY_S = 2.0
 MARK = (
     '<svg viewBox="0 0 44 44" aria-hidden="true"><g fill="none" stroke-width="2.6" stroke-linecap="round">'
@@ -58,8 +60,8 @@ def _listing_chip(listing: Listing) -> str:
         return _chip("bad", text.STATUS_DOWN.format(error=listing.error))
     if listing.names is None:
         return _chip("wait", text.STATUS_ASKING.format(provider=listing.provider))
-    if listing.matched:
-        return _chip("on", text.STATUS_OK.format(provider=listing.provider, n=len(listing.matched)))
+    if listing.n_catalog:
+        return _chip("on", text.STATUS_OK.format(provider=listing.provider, n=listing.n_catalog))
     form = text.STATUS_UNKNOWN_NAMES if listing.names else text.STATUS_UNLISTED
     return _chip("wait", form.format(provider=listing.provider, n=len(listing.names)))
 
@@ -80,8 +82,8 @@ def footer_html(services: Services) -> str:
         text.PRIVACY,
         *(escape(line) for line in catalog.attributions),
         text.VERSIONS.format(
+            router=escape(router_sentence(router.name)),
             catalog=escape(catalog.version),
-            parameters=escape(router.parameters_version),
             trained_on=escape(router.trained_on),
         ),
     ]
@@ -91,25 +93,30 @@ def footer_html(services: Services) -> str:
 
 
 def build_page(services: Services, extra_tabs: Sequence[ExtraTab] = ()) -> gr.Blocks:
-    """The page. `extra_tabs` are (name, builder) pairs that other packages bring; a builder runs inside its tab."""
+    """The page.
+
+    Args:
+        extra_tabs: (name, builder) pairs that other packages bring; a builder runs inside its tab and is given what
+            switches the chat to another router.
+    """
     with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True) as page:
         with gr.Row(elem_id="top", equal_height=False):
             gr.HTML(header_html(), elem_id="brand")
             status = gr.HTML(status_html(services), elem_id="status")
             if services.has_login:
                 gr.LoginButton(size="sm", elem_id="login", scale=0, min_width=220)
-        with gr.Tabs(elem_id="tabs"):
-            with gr.Tab(text.TAB_CHAT, elem_id="tab-chat") as chat_tab:
+        with gr.Tabs(elem_id="tabs") as tabs:
+            with gr.Tab(text.TAB_CHAT, id="chat", elem_id="tab-chat") as chat_tab:
                 chat = build_chat(services)
             with gr.Tab(text.TAB_COMPARE, elem_id="tab-compare") as compare_tab:
-                build_compare(services, chat.privacy_mode)
+                build_compare(services, chat.privacy_mode, chat.router.key)
             with gr.Tab(text.TAB_MODELS, elem_id="tab-models") as models_tab:
                 build_models(services)
             status_tab = gr.Tab(text.TAB_STATUS, elem_id="tab-status")
             others = [chat_tab, compare_tab, models_tab]
             for name, build in extra_tabs:
                 with gr.Tab(name, elem_id=f"tab-{name.lower()}") as extra_tab:
-                    build()
+                    build(use_router_in(chat.router, tabs, services))
                 others.append(extra_tab)
         build_status(status_tab, others, services)
         gr.HTML(footer_html(services), elem_id="foot")

@@ -19,6 +19,7 @@ COLOURS: Mapping[str, str] = {
     "cost": "#d2903a",
     "latency": "#6d7fc4",
     "evidence": "#b0638f",
+    "hard_prompt": "#7a8f5b",
     "availability": "#b4483f",
     "switch": "#8a7b5c",
     "policy": "#5b8fb9",

@@ -30,7 +30,7 @@ class Disclosure:
     recipients: tuple[Recipient, ...]
     """Who may get it, in the order of asking."""
     model_id: str | None = None
-    """Whom it went to; None = not decided yet."""
+    """The model it went to; None = not decided yet."""
     keeps_figures: bool = True
     is_kept_here: bool = False
     """The visitor's own browser keeps the chat."""
@@ -56,6 +56,8 @@ def summary_words(disclosure: Disclosure) -> str:
     if disclosure.mode == "local":
         return text.SUMMARY_LOCAL
     where = _where(disclosure)
+    if not disclosure.recipients:
+        return text.SUMMARY_UNSENT.format(found=found or text.NOTHING_FOUND)
     if not found:
         return text.SUMMARY_NOTHING.format(where=where)
     form = text.SUMMARY_MASKED if disclosure.mode == "anonymise" else text.SUMMARY_FOUND
@@ -80,8 +82,6 @@ def disclosure_html(disclosure: Disclosure) -> str:
 
 def _where(disclosure: Disclosure) -> str:
     names = [recipient.name for recipient in disclosure.recipients]
-    if not names:
-        return text.NOWHERE
     if all(recipient.is_local for recipient in disclosure.recipients):
         return text.STAYS_HERE
     return " or ".join(names[:MAX_NAMED]) + (" …" if len(names) > MAX_NAMED else "")
@@ -93,7 +93,7 @@ def _sent(disclosure: Disclosure) -> str:
         recipients = tuple(recipient for recipient in recipients if recipient.is_local)
         return text.SENT_LOCAL if recipients else text.NO_LOCAL
     if not recipients:
-        return text.SENT_NOBODY
+        return text.SENT_NOTHING
     where = _where(disclosure)
     model = disclosure.model_id or text.SENT_CHOSEN
     words = text.SENT.format(model=model, where=where)

@@ -1,4 +1,4 @@
-"""From a visitor's prompt to a decision: who shall answer, or why nobody is asked."""
+"""From a visitor's prompt to a decision: which model answers, or why none is asked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -142,7 +142,7 @@ async def on_another(
         turn = replace(turn, notes=(note,))
         history = [*history, page_message("divider", text.DIVIDER)]
     else:
-        note = text.NOBODY_LEFT.format(n=len(tried))
+        note = text.ALL_ASKED.format(n=len(tried))
         return SendUpdate(history, ready_prompt(), replace(turn, is_over=True), visit, *foot(note=note))
     return SendUpdate(history, busy_prompt(), turn, visit, *foot())
 
@@ -158,10 +158,15 @@ async def _decide_on(
     question = to_question(history)
     try:
         turn = await decide(
-            question, wishes.to_preferences(), services, session=visit.session, credential=caller.credential
+            question,
+            wishes.to_preferences(),
+            services,
+            session=visit.session,
+            credential=caller.credential,
+            router_key=wishes.router_key,
         )
     except OmniError as error:
-        return _nobody(history, error, question, wishes, visit, services)
+        return _no_model(history, error, question, wishes, visit, services)
     turn = replace(turn, privacy=wishes.privacy, max_extra_usd=wishes.max_extra_usd)
     notice = _notice_instead(turn, caller, services)
     if notice is not None:
@@ -187,7 +192,7 @@ def _notice_instead(turn: Turn, caller: Caller, services: Services) -> str | Non
     return None
 
 
-def _nobody(
+def _no_model(
     history: Sequence[ChatMessage],
     error: OmniError,
     question: Question,
@@ -200,6 +205,9 @@ def _nobody(
     if isinstance(error, NoModelAvailable):
         if wishes.privacy == "local" and not services.gateway.conditions().local:
             lines.append(text.NO_LOCAL)
+        elif _offers_none(wishes, services):
+            title = services.find_router(wishes.router_key).name.title
+            lines = [text.NONE_OFFERED.format(title=title)]
         latest = list(leave_out_oldest(history))[-1:]
         can_trim = any(_fits(to_question(shorter), wishes, visit, services) for shorter in latest)
     if can_trim:
@@ -209,11 +217,18 @@ def _nobody(
     return SendUpdate(shown, ready_prompt(value=None), Turn(), visit, *foot(trim=can_trim))
 
 
+def _offers_none(wishes: Wishes, services: Services) -> bool:
+    """Whether a fitted router is on, and no connected server offers one of its models."""
+    router, served = services.find_router(wishes.router_key), services.gateway.served_ids()
+    known = {card.model_id for card in router.catalog.models}
+    return router.name.source == "fitted" and served is not None and not served & known
+
+
 def _fits(question: Question, wishes: Wishes, visit: Visit, services: Services) -> bool:
     preferences = wishes.to_preferences()
     conditions = conditions_for(question.conversation, preferences, visit.session, services)
     try:
-        services.router.route(question.conversation, preferences, conditions=conditions)
+        services.find_router(wishes.router_key).route(question.conversation, preferences, conditions=conditions)
     except NoModelAvailable:
         return False
     return True

@@ -1,4 +1,4 @@
-"""The status tab: how each model server and each model asked so far does; read anew while the tab is open."""
+"""The status tab: how each model server and each model asked so far does; read again while the tab is open."""
 
 from typing import Any, NamedTuple
 

@@ -1,12 +1,12 @@
 """Every sentence a visitor reads that does not come from a decision, a model card or a server."""
 
-from omni.explain import LANGUAGE_WORDS, PART_WORDS, REASON_WORDS, TASK_WORDS
 from omni.gateway import BreakerState, ErrorKind
 from omni.types import Preset, Safety
+from omni.vocabulary import LANGUAGE_WORDS, PART_WORDS, PRESET_WORDS, REASON_WORDS, TASK_WORDS
 
 TITLE = "Omni — the open router for open models"
 NAME = "Omni"
-PROMISE = "One prompt. The open model that suits it. And the reason why."
+PROMISE = "One prompt, the open model that suits it, and the reason why."
 
 TAB_CHAT, TAB_COMPARE, TAB_MODELS, TAB_STATUS = "Chat", "Compare", "Models", "Status"
 
@@ -14,7 +14,7 @@ PROMPT_PLACEHOLDER = "Ask anything, in any language …"
 PROMPT_LABEL = "Your prompt"
 EMPTY_CHAT = (
     "## Write a prompt\n"
-    "Omni reads it, weighs every open model it knows and shows which one answers — with the figures behind the choice."
+    "Omni reads it, weighs every open model it knows and shows which one answers, with the figures behind the choice."
 )
 EXAMPLES = (
     "Write a Python function that merges overlapping time intervals, with two tests.",
@@ -26,44 +26,43 @@ EXAMPLES = (
 )
 
 PRESET_LABEL = "What matters most"
-PRESETS: tuple[tuple[str, Preset], ...] = (
-    ("Balanced", "balanced"),
-    ("Best answer", "quality"),
-    ("Fastest", "fast"),
-    ("Cheapest", "cheap"),
-)
-PRESET_NAMES: dict[Preset, str] = {value: label for label, value in PRESETS}
+PRESET_NAMES: dict[Preset, str] = PRESET_WORDS
+PRESETS: tuple[tuple[str, Preset], ...] = tuple((label, preset) for preset, label in PRESET_WORDS.items())
 
 CONTINUE, ANOTHER, TRIM = "Continue with the next model", "Try another model", "Leave out the oldest messages"
 ASKED_NOW = "Asked now: {model}."
 DIVIDER = '<div class="divider">Another answer</div>'
 CUT = '<div class="divider">Messages above this line are no longer sent</div>'
 TOO_LONG = (
-    "This conversation ({n} turns) is longer than the window of any model that may answer. "
-    "Shall the oldest messages be left out? They stay on this page and are no longer sent."
+    "This conversation ({n} turns) is longer than the context window of any available model. "
+    "Leave out the oldest messages? They stay on this page and are no longer sent."
 )
-NOBODY_LEFT = "All {n} models that can answer this have been asked."
-CONTINUES = "It answers anew, because {model} broke off."
-ANOTHER_ASKED = "You wanted another answer than that of {model}."
-PLACE = "Number {rank} by score."
-TURNED_DOWN = "You turned {model} down in this conversation."
+ALL_ASKED = "All {n} models that can answer this have been asked."
+CONTINUES = "It starts over, because the answer of {model} broke off."
+ANOTHER_ASKED = "You asked for an answer other than that of {model}."
+PLACE = "Ranked {rank} by score."
+TURNED_DOWN = "You rejected {model} in this conversation."
 OUTGREW = "The conversation has outgrown {model} ({detail}), so it moves to a model with a larger window."
 CANNOT_GO_ON = "The conversation was with {model}, which cannot go on: {detail}."
 SO_FAR = "so far"
 RESTORED = "Private data went out as placeholders and was put back here."
-NOT_JUDGED = "Only answers of this visit can be judged."
-THANKS_UP = "Thank you. It counts for {model} on {task}, a little and for everyone."
-THANKS_DOWN = "Thank you. It counts against {model} on {task}, a little and for everyone."
+NOT_JUDGED = "You can only rate answers from this visit."
+THANKS_UP = "Thank you. This counts for {model} on {task}: a little, and for all visitors."
+THANKS_DOWN = "Thank you. This counts against {model} on {task}: a little, and for all visitors."
 THANKS_NOT_LEARNED = "Thank you."
 GUARD_OBJECTED = (
-    "A guard model reads this as a request for help with harm, so no other model was asked. "
-    "If that is a misunderstanding, say what it is for."
+    "A guard model classified this as a request for help with harm, so no other model was asked. "
+    "If that is a mistake, explain what you need it for."
 )
-LOG_IN = "Sign in with Hugging Face (above) to get answers: they are paid from your own account, with your own token."
+LOG_IN = (
+    "Sign in with Hugging Face (above) to get answers. You pay for them from your own account, with your own token."
+)
 NO_LOCAL = "No model server was found on this machine. Start one, for example Ollama, or choose another way to send."
 
 PRIVACY_LABEL = "How prompts are sent"
-PRIVACY_INFO = "Placeholders such as [EMAIL_1] stand for private data on the way and are put back in the answer."
+PRIVACY_INFO = (
+    "Placeholders such as [EMAIL_1] replace private data before sending; the answer gets the real values back."
+)
 PRIVACY_MODES: tuple[tuple[str, str], ...] = (
     ("As they are", "standard"),
     ("With placeholders", "anonymise"),
@@ -87,20 +86,21 @@ OTHER_KIND = ("private detail", "private details")
 SUMMARY_NOTHING = "Privacy: nothing private found · goes to {where}"
 SUMMARY_FOUND = "Privacy: {found} · sent as written to {where}"
 SUMMARY_MASKED = "Privacy: {found} · replaced before going to {where}"
+SUMMARY_UNSENT = "Privacy: {found} · nothing is sent"
+NOTHING_FOUND = "nothing private found"
 SUMMARY_LOCAL = "Privacy: stays on this machine"
 STAYS_HERE = "a server on this machine"
-NOWHERE = "nobody"
 FOUND_TITLE, SENT_TITLE, KEPT_TITLE = "Found", "Sent", "Kept"
 FOUND = "{found}."
-FOUND_NOTHING = "No private data was recognised. Rules find forms such as addresses, numbers and keys, not everything."
+FOUND_NOTHING = "No private data was found. The rules detect addresses, numbers, keys and the like, but not everything."
 FOUND_MASKED = "Each is replaced by a placeholder before it is sent, and put back in the answer."
-FOUND_MASKED_NOTHING = "What is recognised is replaced before it is sent."
+FOUND_MASKED_NOTHING = "Anything found is replaced before it is sent."
 PICTURES_AS_THEY_ARE = "Pictures are sent as they are."
 SENT = "To {model}, at {where}."
-SENT_CHOSEN = "the model that is chosen"
-SENT_THEIRS = "Another one is asked only when that one fails. What happens there follows that provider's own terms."
+SENT_CHOSEN = "the chosen model"
+SENT_THEIRS = "Another server is asked only when that one fails. The provider's own terms apply there."
 SENT_LOCAL = "To a model server on this machine; it does not leave it."
-SENT_NOBODY = "To nobody: no model server is connected. The decision is made on this app's own machine."
+SENT_NOTHING = "Nothing is sent: no model server is connected. The decision is made on the machine that runs this app."
 KEPT_FIGURES = "Here: figures only (model, cost, times, kinds of data found). No prompt, no answer."
 KEPT_NONE = "Here: nothing, not even figures."
 KEPT_BROWSER = "Your browser keeps this chat, as you asked."
@@ -111,51 +111,71 @@ FORGOTTEN = "Cleared. Nothing of your chats is kept in this browser."
 
 OPTIONS = "Options: price, speed, which models"
 ASK_TWICE_LABEL = "Ask a second model when the first is slow"
-ASK_TWICE_INFO = "The first word decides; the other is stopped. It may cost a little more."
+ASK_TWICE_INFO = "The model that starts to answer first wins; the other is stopped. This may cost a little more."
 EXTRA_LABEL = "The second may cost at most, in US cents"
-COST_LABEL = "Points of quality I would give up to save $1 per 1,000 answers"
-SPEED_LABEL = "Points of quality I would give up to have the answer 10 s sooner"
-POINTS_INFO = "One point = one more answer in a hundred that is right."
-MAX_COST_LABEL = "Most that one answer may cost, in US cents"
+COST_LABEL = "Quality points to give up for saving $1 per 1,000 answers"
+SPEED_LABEL = "Quality points to give up for an answer 10 s sooner"
+POINTS_INFO = "Quality is the expected score from 0 to 100; one point is 1 of these."
+MAX_COST_LABEL = "Cost limit per answer, in US cents"
 MAX_COST_INFO = "Empty or 0 = no limit."
 ALLOW_LABEL = "Only these models"
 ALLOW_INFO = "Names separated by commas; a star stands for any part."
 ALLOW_PLACEHOLDER, DENY_PLACEHOLDER = "Qwen/*, *gemma*", "*-70B*"
 DENY_LABEL = "Never these models"
 SERVED_LABEL = "Model on your server"
-SERVED_INFO = "The catalog knows none of your server's models, so the router cannot rank them. Pick one to answer."
+SERVED_INFO = "None of your server's models is in the catalog, so the router cannot rank them. Pick one to answer."
+
+ROUTER_LABEL = "Router"
+ROUTER_BACK = "Back to {title}"
+ROUTER_PUBLIC = "It chooses by public benchmark scores"
+ROUTER_OFFERED = "{n} of {n_models} models offered"
+ROUTER_UNSERVED = "{n} models, no server connected"
+ROUTER_UNKNOWN = "{n} models"
+ROUTER_GONE = "The router you chose is no longer in memory, so the default one decides. Fit it again under Benchmark."
+NOT_OFFERED = "not offered"
+NONE_OFFERED = (
+    "No connected server offers a model of this router ({title}). Switch back to the default router, or connect a "
+    "server that offers one of its models."
+)
+
+PARTS_TITLE = "How the expected quality adds up"
+PARTS_SUM = "Expected quality, points"
+NEAREST_TITLE = "Most similar recorded prompts"
+NEAREST_HEAD = ("Prompt", "Category", "Similarity")
+NEAREST_NOTE = "Similarity runs from -1 to 1. Scores are the recorded ones, 0 to 1; a dash means not recorded."
+NEAREST_NONE = "Too few prompts were recorded to compare similar ones."
 
 WHY_TITLE = "Why this model"
-TILE_QUALITY, TILE_COST, TILE_TIME = "chance of a good answer", "expected cost", "expected time"
+TILE_QUALITY, TILE_COST, TILE_TIME = "expected quality", "expected cost", "expected time"
 DIFFICULTY = "difficulty"
-NOBODY_TITLE = "No model was asked"
+NOT_ASKED_TITLE = "No model was asked"
 WHY_EMPTY = (
-    "Every decision is laid open here: what was read from the prompt, the score of each candidate taken apart, "
-    "and why the others were left out."
+    "Every decision is explained here: what was read from the prompt, how each candidate's score adds up, "
+    "and why other models were left out."
 )
 READ_TITLE = "What was read from the prompt"
 TAB_CANDIDATES, TAB_PICTURE, TAB_EXCLUDED, TAB_WHAT_IF = "Candidates", "Picture", "Left out", "What if"
 CANDIDATES_NOTE = (
-    "Score = quality + cost + time + doubt, in points. Quality is the chance of a good answer in percent, ± its "
-    "standard error; the other three are what your weights turn dollars, seconds and uncertainty into. Dollars are for "
-    "1,000 such answers, seconds until an answer is whole. Further columns appear where they matter: failures seen "
-    "lately, the cost of a switch within a conversation, safety scores."
+    "Score = quality + cost + time + uncertainty, in points. Quality is the expected score, 0 to 100, ± its standard "
+    "error; your weights turn dollars, seconds and uncertainty into the other three. Dollars are per 1,000 such "
+    "answers, seconds to the full answer. More columns appear where they matter: recent failures, the cost of a switch "
+    "within a conversation, safety scores."
 )
 PICTURE_TITLE = "Points given up by each candidate (the shortest bar wins)"
 PICTURE_NOTE = (
-    "Quality: distance to the best expected quality. Cost, time and doubt: what your weights turn them into. "
-    "One point is one good answer in a hundred."
+    "Quality: distance to the best expected quality. Cost, time and uncertainty: as your weights convert them to "
+    "points of quality."
 )
 NO_PICTURE = "No decision yet"
 EXCLUDED_NONE = "No model was left out."
 WHY_NOT_LABEL = "Why not …?"
 WHY_NOT_PLACEHOLDER = "Part of a model's name"
-WHAT_IF_HEAD = ("Preset", "Model", "Good answer", "Cost", "Time")
-REFERENCES_HEAD = ("Policy", "Model", "Good answer", "Cost", "Place here")
+WHAT_IF_HEAD = ("Preset", "Model", "Expected quality", "Cost", "Time")
+REFERENCES_HEAD = ("Policy", "Model", "Expected quality", "Cost", "Rank here")
 WHAT_IF_LABEL = "With another preset"
-WHAT_IF_EMPTY = "Send a prompt first; then see who would answer under another preset."
+WHAT_IF_EMPTY = "Send a prompt first; then see which model another preset would choose."
 REFERENCES_TITLE = "What HuggingChat's Omni would have taken"
-REFERENCES_NOTE = "Its routes and their models are public facts; which route fits the prompt is our own reading."
+REFERENCES_NOTE = "Its routes and their models are public; which route fits the prompt is Omni's own estimate."
 
 SOURCES_TITLE = "Facts used"
 FLIPS_TITLE = "What would change the choice"
@@ -168,16 +188,16 @@ CONNECT_LINES = (
     "<code>OMNI_BASE_URL=http://127.0.0.1:11434/v1 python app.py</code> — your own server, for example Ollama or vLLM",
 )
 IN_SPACE = "In a public Space the owner's token is not spent on visitors' answers; run Omni yourself to get answers."
-STOPPED = "Stopped by you; what it cost so far is not known."
+STOPPED = "Stopped by you; the cost so far is not known."
 WAITING = "waiting for the first word"
 STREAMING = "answering"
 TRUNCATED = "The answer reached the server's length limit and is cut."
 INTERRUPTED = "The answer broke off: {error}"
 FAILED = "No answer: {error}"
 MOVED_ON = "Tried first: {models}. {error}"
-DIRECT = "Chosen by you on your own server; the catalog does not know it, so no figures were expected."
+DIRECT = "Chosen by you on your own server; it is not in the catalog, so there are no expected figures."
 THINKING = "Thinking"
-UNEXPECTED = "Something unexpected went wrong on our side. It was logged; please try again."
+UNEXPECTED = "Something went wrong on our side. It was logged; please try again."
 NOT_FROM_PAGE = (
     "Please reload Omni's page and allow its cookie: the app was restarted, or this call did not come from the page. "
     "Programs can use the OpenAI-compatible paths under /v1."
@@ -194,12 +214,12 @@ VOTES: tuple[tuple[str, str, float], ...] = (
     ("tie", "A tie", 0.5),
     ("right", "Right is better", 0.0),
 )
-THANKS_VOTE = "Thank you. Your vote counts for both models, a little and for everyone."
-NOT_LOCAL = "{model} is not on this machine, and prompts may only go to models that are. Pick another, or see Privacy."
+THANKS_VOTE = "Thank you. Your vote counts for both models: a little, and for all visitors."
+NOT_LOCAL = "{model} is not on this machine, and you allow only models that are. Pick another, or change Privacy."
 COMPARE_EMPTY = "The answer appears here."
 FACT_COST, FACT_TIME, FACT_FIRST_WORD, FACT_LENGTH = "cost", "time", "first word", "length"
 FACT_EXPECTED = "expected {figure}"
-COMPARE_NO_PROVIDER = "No model server is connected: these are the expected figures, without answers."
+COMPARE_NO_PROVIDER = "No model server is connected. These are the expected figures, without answers."
 ROUTER_CHOICE = "Router · {preset}"
 
 MODELS_INTRO = (
@@ -209,9 +229,10 @@ SEARCH_LABEL = "Search"
 SEARCH_PLACEHOLDER = "Name, owner or family"
 TASK_LABEL = "Standing in"
 MODELS_NOTE = (
-    "Standing: mean percentile among these models, 0 to 100, over the public tests of that kind that name the model. "
-    "B: billions of parameters; active: how many of them work on each word. Window: thousands of tokens that fit at "
-    "once. $/M: US dollars per million tokens. A token is a piece of a word. Empty or a dash: not published."
+    "Standing: mean percentile among these models, 0 to 100, over the public benchmarks of that kind that include the "
+    "model. B: billions of parameters; active: how many of them are used per token. Window: context window in "
+    "thousands of tokens. $/M: US dollars per million tokens. A token is a piece of a word. Empty or a dash: not "
+    "published."
 )
 N_SHOWN = "{n} of {n_models} models"
 ALL_TASKS = "everything"
@@ -222,18 +243,18 @@ NEEDS_LABEL = "Must have"
 NEED_TOOLS, NEED_IMAGES, NEED_PRICE = "tools", "images", "listed price"
 NO_MODEL_FITS = "No model fits these filters. Clear the search or raise the size."
 SELECT_MODEL = "Select a model to see each figure with its source and date."
-VERSIONS = "Catalog {catalog} · router parameters {parameters}, fitted on {trained_on}."
+VERSIONS = "{router} Catalog {catalog} · prompts are read with parameters fitted on {trained_on}."
 
-STATUS_INTRO = "The model servers at this moment, and how each model that was asked did lately."
+STATUS_INTRO = "The connected model servers, and how each model that was asked has done lately."
 STATUS_EMPTY = (
-    "No model server is connected, so there is nothing to watch. Omni looks for servers on this machine by itself; "
-    "to name one, restart with:"
+    "No model server is connected, so there is nothing to show. Omni finds servers on this machine by itself; to add "
+    "another, restart with:"
 )
 STATUS_MODELS = "Models that were asked"
 STATUS_NO_MODELS = "No model was asked since the start."
 STATUS_NOTE = (
-    "Shares and times forget: recent answers count most. An error lowers how available a model is, never its quality. "
-    "A server that fails again and again is left alone and then tried with single requests. Now = requests under way; "
+    "Recent answers count most in rates and times. An error lowers a model's availability, never its quality. A server "
+    "that keeps failing is left alone for a while, then tried with single requests. Now = requests in progress; "
     "empty = not known yet."
 )
 BREAKER_STATES: dict[BreakerState, str] = {

@@ -7,6 +7,7 @@ from typing import Literal
 
 from omni.conditions import Conditions
 from omni.errors import StoreError
+from omni.evidence import Evidence
 from omni.gateway import ActualCost, Answer, AnswerStatus, Question
 from omni.gateway.providers import Credential
 from omni.policy import PRESETS
@@ -31,6 +32,10 @@ class Turn:
     question: Question | None = None
     decision: Decision | None = None
     explanation: Explanation | None = None
+    evidence: Evidence | None = None
+    """Recorded outcomes behind a fitted router's decision."""
+    router_key: str | None = None
+    """The router on the shelf that decided; None = the default."""
     direct_name: str | None = None
     """A served name that the visitor chose by hand because the catalog does not know it."""
     privacy: PrivacyMode = "standard"
@@ -44,7 +49,7 @@ class Turn:
     notes: tuple[str, ...] = ()
     """What else the panel says of the choice."""
     is_over: bool = False
-    """Nobody is asked: the chat says why."""
+    """No model is asked: the chat says why."""
 
     @property
     def only_local(self) -> bool:
@@ -68,20 +73,23 @@ async def decide(
     *,
     session: Session | None = None,
     credential: Credential | None = None,
+    router_key: str | None = None,
 ) -> Turn:
     """Routes a question and keeps the decision's figures where a store is open.
 
     Args:
         session: where the conversation has been; None = a new start.
-        credential: the visitor's own token: it opens providers that serve nobody without one.
+        credential: the visitor's own token: it opens providers that require one.
+        router_key: the router on the shelf that the visitor switched to; None = the default.
 
     Raises:
         OmniError: Nothing to read, or no model is left.
     """
     session = session or Session()
     conditions = conditions_for(question.conversation, preferences, session, services, credential)
-    decision = services.router.route(question.conversation, preferences, conditions=conditions)
-    explanation = services.explain(decision, services.catalog)
+    router = services.find_router(router_key)
+    decision = router.route(question.conversation, preferences, conditions=conditions)
+    evidence = router.evidence(decision)
     if services.store is not None:
         try:
             await asyncio.to_thread(services.store.save_decision, decision)
@@ -90,9 +98,11 @@ async def decide(
     turn = Turn(
         question=question,
         decision=decision,
-        explanation=explanation,
+        explanation=services.explain(decision, router.catalog, evidence),
+        evidence=evidence,
+        router_key=router_key,
         session=session,
-        notes=move_notes(session, decision),
+        notes=(*_lost_notes(router_key, services), *move_notes(session, decision)),
     )
     first = decision.chosen.model_id
     if turn.model_ids[0] == first:
@@ -116,6 +126,12 @@ def conditions_for(
         residuals=services.feedback.residuals() if services.feedback is not None else {},
         sticky=stick(session, conversation, weights, card),
     )
+
+
+def _lost_notes(router_key: str | None, services: Services) -> tuple[str, ...]:
+    """That the visitor's router is not kept any more, where that is so."""
+    is_lost = router_key is not None and (services.shelf is None or services.shelf.find(router_key) is None)
+    return (text.ROUTER_GONE,) if is_lost else ()
 
 
 def move_notes(session: Session, decision: Decision) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
+from omni.evidence import Evidence
 from omni.figures import (
     DASH,
     format_count,
@@ -19,12 +20,13 @@ from omni.figures import (
 from omni.references import ReferenceChoice
 from omni.types import Decision, Exclusion, Explanation, PromptProfile, Reason
 from omni.ui import text
+from omni.ui.evidence_views import evidence_html
 
 MAX_NAMES_SHOWN = 60
 MIN_SHARE_SHOWN = 0.05
 MAX_TASKS_SHOWN = 5
 PART_ORDER = ("quality", "cost", "latency", "evidence")
-STATE_PARTS = ("availability", "switch", "policy", "place")
+STATE_PARTS = ("hard_prompt", "availability", "switch", "policy", "place")
 """Parts that most decisions do not have: a column each where they matter."""
 CANDIDATE_COLUMNS = (
     "#",
@@ -54,7 +56,18 @@ def candidate_table(decision: Decision) -> pd.DataFrame:
         *((100 * scores.parts[part]).round(2) if part in scores.parts else 0.0 for part in PART_ORDER[1:]),
     ]
     table = dict(zip(CANDIDATE_COLUMNS, columns, strict=True))
-    return pd.DataFrame(table | {text.PARTS[part].capitalize(): (100 * scores.parts[part]).round(2) for part in state})
+    table |= {text.PARTS[part].capitalize(): (100 * scores.parts[part]).round(2) for part in state}
+    return pd.concat([pd.DataFrame(table), *_not_offered(decision)], ignore_index=True)
+
+
+def _not_offered(decision: Decision) -> list[pd.DataFrame]:
+    """The models of a fitted router's pool that no connected server offers, marked, below the candidates."""
+    if decision.router.source != "fitted":
+        return []
+    ids = sorted(each.model_id for each in decision.excluded if each.reason is Reason.NO_LIVE_PROVIDER)
+    return (
+        [pd.DataFrame({"Model": [f"{short_name(model_id)} · {text.NOT_OFFERED}" for model_id in ids]})] if ids else []
+    )
 
 
 def empty_candidate_table() -> pd.DataFrame:
@@ -62,7 +75,9 @@ def empty_candidate_table() -> pd.DataFrame:
     return pd.DataFrame({name: [] for name in CANDIDATE_COLUMNS})
 
 
-def why_html(decision: Decision, explanation: Explanation, notes: Sequence[str] = ()) -> str:
+def why_html(
+    decision: Decision, explanation: Explanation, notes: Sequence[str] = (), evidence: Evidence | None = None
+) -> str:
     """Why the chosen model won, in plain words, with its expected figures. `notes` come before the reasons."""
     if decision.action == "refuse":
         return refusal_html(decision)
@@ -82,6 +97,7 @@ def why_html(decision: Decision, explanation: Explanation, notes: Sequence[str] 
     ]
     if explanation.runner_up:
         parts.append(f"<p>{escape(explanation.runner_up)}</p>")
+    parts.append(evidence_html(decision, evidence))
     if explanation.flips:
         flips = [f"{short_name(flip.model_id)} would win {flip.what}." for flip in explanation.flips]
         parts.append(_fold(text.FLIPS_TITLE, _list(flips)))
@@ -94,7 +110,7 @@ def refusal_html(decision: Decision) -> str:
     """That no model was asked, and the rules that say so."""
     rules = _list([rule.sentence for rule in decision.rules])
     return (
-        f'<section class="card" aria-label="{text.WHY_TITLE}"><p class="eyebrow">{text.NOBODY_TITLE}</p>'
+        f'<section class="card" aria-label="{text.WHY_TITLE}"><p class="eyebrow">{text.NOT_ASKED_TITLE}</p>'
         f'<p class="lead">{escape(decision.message or "")}</p>{rules}</section>'
     )
 

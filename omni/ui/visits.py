@@ -53,7 +53,7 @@ class Visit:
     def with_answer(
         self, answer: Answer, conversation: Conversation, given: Given | None, cost_usd: float | None
     ) -> "Visit":
-        """The visit after an answer, or after nobody could answer."""
+        """The visit after an answer, or after no model could answer."""
         usage, target = answer.usage, answer.target
         is_begun = target is not None and answer.status in BEGUN
         session = after_answer(

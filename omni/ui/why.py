@@ -59,7 +59,7 @@ async def on_show(turn: Turn, *, services: Services) -> WhyUpdate:
         picture = contributions_figure(None)
         return WhyUpdate(empty_why_html(), hidden, hidden, empty, legend_html(), picture, "", None, text.WHAT_IF_EMPTY)
     return WhyUpdate(
-        why=why_html(decision, explanation, turn.notes),
+        why=why_html(decision, explanation, turn.notes, turn.evidence),
         reading=gr.update(value=reading_html(decision.profile), visible=True),
         details=gr.update(visible=decision.action != "refuse"),
         candidates=candidate_table(decision),
@@ -100,9 +100,12 @@ async def on_what_if(preset: Preset | None, turn: Turn, *, caller: Caller, servi
     references = references_html(services.references(turn.decision), turn.decision)
     if preset is None:
         return references
+    router = services.find_router(turn.router_key)
+    if router.name.fingerprint != turn.decision.router.fingerprint:
+        return f"<p>{text.ROUTER_GONE}</p>"
     wishes = replace(turn.decision.preferences, preset=preset, weights=None)
     conditions = conditions_for(turn.question.conversation, wishes, turn.session, services, caller.credential)
-    other = services.router.route(turn.question.conversation, wishes, conditions=conditions)
+    other = router.route(turn.question.conversation, wishes, conditions=conditions)
     return what_if_html(turn.decision, other) + references
 
 
@@ -119,6 +122,7 @@ def build_why(turn: gr.State, services: Services) -> WhyPanel:
                 label=text.TAB_CANDIDATES,
                 show_label=False,
                 elem_id="candidates",
+                wrap=True,
                 column_widths=[38, 204, 66, 74, 48, 104, 80, 64, 64, 66],
                 buttons=["fullscreen", "copy"],
             )

@@ -25,6 +25,8 @@ class Wishes(NamedTuple):
     extra_cents: float | None = None
     """What a second start beside a slow first one may cost."""
     privacy: PrivacyMode = "standard"
+    router_key: str | None = None
+    """The router on the shelf that this visitor switched to; None = the default."""
 
     @property
     def max_extra_usd(self) -> float | None:

@@ -171,3 +171,43 @@ def test_short_names_drop_owner_and_tuning():
 def test_points_are_signed_and_never_minus_zero(value, text):
     """Differences are in points; unknown is a dash."""
     assert style.points(value) == text
+
+
+def with_presets(result):
+    """The same with four presets of omni, two of which choose alike."""
+    rows = result.points[result.points["policy"] == "omni"].head(4).reset_index(drop=True)
+    settings = ["preset=balanced", "preset=quality", "preset=fast", "preset=cheap"]
+    cost, quality = [0.4, 2.5, 0.4, 0.05], [0.71, 0.78, 0.71, 0.52]
+    rows = rows.assign(setting=settings, is_headline=False, on_envelope=True, cost_usd_per_1k=cost, quality=quality)
+    return replace(result, points=pd.concat([result.points, rows], ignore_index=True))
+
+
+@pytest.mark.parametrize("log_cost", [True, False])
+def test_presets_are_labelled_points_and_no_part_of_the_dial(log_cost):
+    """Each has its name, alike ones share a label, and the line is the same as without them."""
+    plain, marked = (
+        charts.quality_cost_figure(r, log_cost=log_cost) for r in (make_result(), with_presets(make_result()))
+    )
+    labels = {note.text: note.x for note in marked.layout.annotations if "outside" not in note.text}
+    assert list(labels) == ["Cheapest", "Balanced, Fastest", "Best answer"]
+    assert labels["Best answer"] == pytest.approx(np.log10(2.5) if log_cost else 2.5)
+    points = next(trace for trace in marked.data if trace.marker.symbol == "circle-open-dot")
+    assert list(points.x) == [0.4, 2.5, 0.4, 0.05]
+    assert "preset Fastest" in points.customdata[2]
+    lines = [[list(trace.x) for trace in figure.data if trace.mode == "lines"] for figure in (plain, marked)]
+    assert lines[0] == lines[1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("quality_per_usd=12.5", "1.25 points for $1 less per 1,000 answers"),
+        ("quality_per_s=0.0031", "3.1 points for an answer 10 s sooner"),
+        ("preset=cheap", "preset Cheapest"),
+        ("quality_per_usd=0", ""),
+        ("7", "7"),
+    ],
+)
+def test_settings_are_readable(setting, words):
+    """In the units of the chat's sliders."""
+    assert style.setting_of(setting) == words

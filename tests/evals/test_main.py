@@ -43,7 +43,7 @@ def test_files_are_written_and_agree(folder, tmp_path, capsys):
     picks = pd.read_parquet(decisions)
     assert list(picks.columns) == ["prompt_id", "policy", "setting", "model"]
     recording = build_recording()
-    rows = picks[picks["setting"] == "0"]
+    rows = picks[picks["setting"] == "quality_per_usd=0"]
     prompts = pd.Index(recording.prompts["prompt_id"]).get_indexer(rows["prompt_id"])
     models = recording.models.index.get_indexer(rows["model"].astype(str))
     quality = json.loads(target.read_text())["policies"]["ridge"]["quality"]

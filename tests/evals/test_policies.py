@@ -68,11 +68,11 @@ def test_no_router_looks_at_the_outcomes_of_the_test_side(name):
     assert np.array_equal(honest.picks, other.picks)
 
 
-def test_the_zero_label_router_reads_no_outcome_at_all():
+def test_the_public_router_reads_no_outcome_at_all():
     """Turning all outcomes upside down, those of the fit side included, changes no prediction."""
     recording = build_recording()
-    _, honest = _choose("omni_zero", recording)
-    _, other = _choose("omni_zero", replace(recording, scores=1.0 - recording.scores))
+    _, honest = _choose("omni_public", recording)
+    _, other = _choose("omni_public", replace(recording, scores=1.0 - recording.scores))
     assert np.array_equal(honest.predicted, other.predicted)
     assert np.array_equal(honest.picks[0], other.picks[0])
 
@@ -98,7 +98,7 @@ def test_the_dial_runs_from_quality_to_cheapness(name):
 def test_without_costs_there_is_one_setting():
     """Only quality counts when no cost is known."""
     _, choices = _choose("ridge", build_recording(with_costs=False))
-    assert choices.settings == ("0",)
+    assert choices.settings == ("quality_per_usd=0",)
 
 
 def test_the_best_single_model_needs_half_of_the_prompts():

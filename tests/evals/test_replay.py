@@ -10,6 +10,7 @@ from evals.policies import POLICIES
 from evals.replay import ReplayCancelled, policy_names, replay
 from evals.results import CATEGORY_COLUMNS, CHOICE_COLUMNS, ENVELOPE_COLUMNS, POINT_COLUMNS, SINGLE_COLUMNS
 from omni.errors import InputError, RecordingError
+from omni.router import Router
 from tests.builders import build_recording
 
 
@@ -252,10 +253,40 @@ def test_the_json_has_the_agreed_names(result):
     assert {"recording", "n_fit", "n_test", "policies"} <= set(figures)
     assert set(figures["policies"]["omni"]) == {
         "quality", "cost_usd_per_1k", "aiq", "equal_cost_gain", "cost_to_match", "gap_closed", "worst_slice",
-        "n_scored", "n_failed",
+        "n_scored", "n_failed", "presets",
     }  # fmt: skip
+    assert list(figures["policies"]["omni"]["presets"]) == ["balanced", "quality", "fast", "cheap"]
+    assert figures["policies"]["ridge"]["presets"] == {}
     assert set(figures["policies"]["omni"]["equal_cost_gain"]) == {"mean", "lo", "hi", "at", "n_budgets"}
     assert list(figures["policies"]["omni"]["equal_cost_gain"]["at"]) == ["10", "25", "50", "75", "100"]
+
+
+@pytest.mark.parametrize("policy", ["omni", "omni_public"])
+def test_the_router_that_answers_is_the_one_that_is_judged(recording, policy, monkeypatch):
+    """Where the router's choice fails, so do its policies: there is no second one."""
+
+    def fail(*_args: object, **_named: object) -> None:
+        raise RuntimeError("no choice")
+
+    monkeypatch.setattr(Router, "_rank", fail)
+    result = replay(recording, [policy, "ridge"])
+    assert [failure.reason for failure in result.failures] == ["RuntimeError: no choice"]
+    assert list(result.summaries) == ["ridge"]
+
+
+def test_presets_are_figures_beside_the_dial_and_no_part_of_it(recording, result):
+    """Each is a point with its own quality and cost; the envelope is that of the dial alone."""
+    points = result.points[result.points["policy"] == "omni"].set_index("setting")
+    presets = points[points.index.str.startswith("preset=")]
+    assert list(presets.index) == ["preset=balanced", "preset=quality", "preset=fast", "preset=cheap"]
+    assert not presets["on_envelope"].any()
+    assert not presets["is_headline"].any()
+    rows = result.choices[(result.choices["policy"] == "omni") & (result.choices["setting"] == "preset=cheap")]
+    assert len(rows) == int(recording.is_test.sum())
+    cheap = result.presets_of("omni")["cheap"]
+    assert cheap["quality"] == pytest.approx(rows["score"].mean())
+    assert cheap["cost_usd_per_1k"] == pytest.approx(1000 * rows["cost_usd"].mean())
+    assert cheap["cost_usd_per_1k"] < result.presets_of("omni")["quality"]["cost_usd_per_1k"]
 
 
 @pytest.mark.parametrize("side", ["fit", "test"])

@@ -44,7 +44,7 @@ def test_results_are_kept_at_full_quality_and_at_the_best_models_cost(store, res
     again = load_run(store, save_run(store, result))
     kept = kept_settings(result)
     assert "single:model-a" not in kept
-    assert kept["knn"][0] == "0"
+    assert kept["knn"][0] == "quality_per_usd=0"
     assert len(kept["knn"]) <= 2
     rows = again.choices.groupby("policy")["setting"].agg(lambda values: tuple(dict.fromkeys(values)))
     assert rows.to_dict() == kept

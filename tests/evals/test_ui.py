@@ -12,9 +12,10 @@ import pytest
 from evals import replay as replay_module
 from evals.recordings import RecordingEntry
 from evals.results import Failure
-from evals.ui import build_benchmark_tab, callbacks, text, views
+from evals.ui import build_benchmark_tab, callbacks, chat_router, text, views
 from evals.ui.runs import BenchRuns, Request
 from omni.errors import InputError, StoreError
+from omni.reading import shipped_reader
 from omni.store import open_store
 from tests.builders import build_recording
 from tests.evals.replay_results import CATEGORIES, N_TEST, make_result
@@ -28,14 +29,14 @@ def runs(monkeypatch):
     return shared(monkeypatch, None)
 
 
-def shared(monkeypatch, store):
+def shared(monkeypatch, store, shelf=None):
     """Shared parts whose one recording is synthetic."""
     monkeypatch.setattr("evals.ui.runs.load_recording", lambda name: build_recording(name=name))
     entry = RecordingEntry(
         name="synthetic", title="Synthetic", n_prompts=240, n_models=4, languages=("en",), licence="MIT",
         score_meaning="right",
     )  # fmt: skip
-    return BenchRuns(store, list_entries=lambda: [entry])
+    return BenchRuns(store, shelf=shelf, list_entries=lambda: [entry])
 
 
 def updates(runs, policies=("knn",), seed=0):
@@ -78,6 +79,45 @@ def test_verdict_with_nothing_to_compare_does_not_blame_the_costs():
     said = views.verdict(replace(result, summaries={**result.summaries, "omni": nothing}))
     assert "nothing to compare" in said
     assert "Costs are unknown" not in said
+
+
+def test_verdict_with_nothing_to_trade_says_so():
+    """Where the best model is the cheapest, no router can save money."""
+    result = make_result()
+    free = result.singles.assign(cost_usd_per_1k=result.singles["cost_usd_per_1k"].iloc[::-1].to_numpy())
+    said = views.verdict(replace(result, singles=free))
+    best = views.style.short_name(result.best_single, 40)
+    assert f"There is nothing to trade here: the best fixed model, {best}, is also the cheapest, and " in said
+
+
+def test_verdict_counts_the_budgets_where_some_are_missing():
+    """A mean over four of five budgets is called one."""
+    assert "95 % interval +0.9 to +3.3, mean of 4 of 5 budgets)" in views.verdict(make_result(gain=0.021))
+
+
+def test_verdict_without_a_clear_gain_is_plain():
+    """The interval holds 0."""
+    said = views.verdict(make_result(gain=0.002))
+    assert said.startswith("No. omni has no clear gain over alternating two fixed models at the same cost (+0.2 points")
+
+
+def with_presets(result):
+    """The same with four presets of omni, two of which choose alike."""
+    rows = result.points[result.points["policy"] == "omni"].head(4).reset_index(drop=True)
+    names = ["preset=balanced", "preset=quality", "preset=fast", "preset=cheap"]
+    cost, quality = [0.4, 2.5, 0.4, 0.05], [0.71, 0.78, 0.71, 0.52]
+    rows = rows.assign(setting=names, is_headline=False, on_envelope=False, cost_usd_per_1k=cost, quality=quality)
+    return replace(result, points=pd.concat([result.points, rows], ignore_index=True))
+
+
+def test_presets_are_rows_of_the_figures():
+    """What the chat's buttons give and cost stands below the policy, in the table and the export."""
+    table = views.figures_view(with_presets(make_result())).set_index("Policy")
+    assert table.loc["omni: Best answer", ["Score", "USD per 1,000", "Scored"]].tolist() == ["78.0 %", "$2.5", "400"]
+    assert table.loc["omni: Cheapest", ["Score", "USD per 1,000"]].tolist() == ["52.0 %", "$0.05"]
+    assert table.loc["omni: Fastest", "Gain, points"] == "–"
+    rows = views.figures(with_presets(make_result()))
+    assert list(rows[rows["policy"] == "omni"]["setting"].str.startswith("preset=")) == [False] + [True] * 4
 
 
 def test_verdict_without_router():
@@ -222,6 +262,102 @@ def test_unexpected_errors_are_one_plain_sentence(runs):
         callbacks.bind(broken, runs)()
 
 
+class Shelf:
+    """Keeps what is put on it."""
+
+    def __init__(self):
+        self.kept = {}
+        self.texts = {}
+
+    def put(self, fitted, *, texts):
+        self.kept["key"], self.texts = fitted, texts
+        return "key"
+
+    def find(self, key):
+        return self.kept.get(key)
+
+
+def use(runs, key):
+    """Everything that a click on Use this router in Chat shows, in order."""
+
+    async def collect():
+        return [shown async for shown in chat_router.on_use(key, VISITOR, runs=runs)]
+
+    return asyncio.run(collect())
+
+
+def readable(monkeypatch, **changes):
+    """The recording's features as if the shipped reader had made them."""
+    recording = replace(
+        build_recording(name="synthetic"), feature_fingerprint=shipped_reader().feature_fingerprint, **changes
+    )
+    monkeypatch.setattr("evals.ui.runs.load_recording", lambda _: recording)
+    return recording
+
+
+def test_the_router_of_a_replay_is_put_on_the_shelf_once(monkeypatch):
+    """Its key is handed over, its verdict is the replay's own, and a second click fits nothing."""
+    shelf = Shelf()
+    runs = shared(monkeypatch, None, shelf)
+    recording = readable(monkeypatch)
+    n_fit = int((recording.prompts["split"] == "fit").sum())
+    key = updates(runs, policies=["omni"])[-1].key
+    monkeypatch.setattr("evals.fit.replay", None)
+    shown = use(runs, key)
+    assert "<progress" in shown[0].progress
+    assert shown[0].use["interactive"] is False
+    assert f"Chat now uses this router: Fitted on synthetic, {n_fit} prompts." in shown[-1].progress
+    assert (shown[-1].router, shown[-1].use["interactive"]) == ("key", True)
+    judged = runs.get(key).result.to_json()["policies"]["omni"]["quality"]
+    assert shelf.kept["key"].card.verdict["policies"]["omni"]["quality"] == judged
+    monkeypatch.setattr("evals.ui.runs.fit_judged", None)
+    assert use(runs, key)[-1].router == "key"
+
+
+def test_texts_are_handed_over_where_the_recording_has_them(monkeypatch):
+    """By prompt id; the shelf keeps them in memory."""
+    shelf = Shelf()
+    runs = shared(monkeypatch, None, shelf)
+    prompts = build_recording(name="synthetic").prompts
+    readable(monkeypatch, prompts=prompts.assign(prompt=[f"say {at}" for at in range(len(prompts))]))
+    use(runs, updates(runs, policies=["omni"])[-1].key)
+    assert shelf.texts["p7"] == "say 7"
+
+
+def test_a_router_of_foreign_features_says_why_it_cannot_be_served(monkeypatch):
+    """One sentence in place of the progress; the chat gets no key."""
+    runs = shared(monkeypatch, None, Shelf())
+    last = use(runs, updates(runs, policies=["omni"])[-1].key)[-1]
+    assert "its router could be judged but not served" in last.progress
+    assert last.router is None
+    assert last.use["interactive"] is True
+
+
+def test_a_fit_can_be_stopped(monkeypatch):
+    """The page is free at once and the chat keeps its router."""
+    runs = shared(monkeypatch, None, Shelf())
+    readable(monkeypatch)
+    key = updates(runs, policies=["omni"])[-1].key
+
+    def slow(*_, cancelled, **__):
+        while not cancelled():
+            threading.Event().wait(0.01)
+        raise replay_module.ReplayCancelled("stopped")
+
+    monkeypatch.setattr("evals.ui.runs.fit_judged", slow)
+
+    async def press_stop():
+        shown = []
+        async for update in chat_router.on_use(key, VISITOR, runs=runs):
+            shown.append(update)
+            callbacks.on_stop(VISITOR, runs=runs)
+        return shown
+
+    last = asyncio.run(press_stop())[-1]
+    assert text.FIT_STOPPED in last.progress
+    assert last.router is None
+
+
 @pytest.mark.parametrize(("recording", "seed"), [("../etc", 0), (None, 0), ("synthetic", -1), ("synthetic", None)])
 def test_bad_requests_are_refused(runs, recording, seed):
     """Only recordings on offer and seeds in range are run."""
@@ -320,13 +456,16 @@ def test_outputs_match_the_updates():
     async def build():
         """Inside a running loop: outside one, gradio opens a loop that nobody closes."""
         with gr.Blocks() as page:
-            build_benchmark_tab(None)
+            build_benchmark_tab(None, Shelf(), lambda event, key: wired.append((event, key)))
         return page
+
+    wired = []
 
     page = asyncio.run(build())
     sizes = {"on_replay": callbacks.Shown, "on_open": callbacks.Shown, "on_figures": callbacks.FiguresUpdate,
              "on_misses": callbacks.MissesUpdate, "on_earlier": callbacks.EarlierUpdate,
-             "on_compare": callbacks.CompareUpdate, "on_load": callbacks.Recordings}  # fmt: skip
+             "on_compare": callbacks.CompareUpdate, "on_use": chat_router.UseUpdate,
+             "on_load": callbacks.Recordings}  # fmt: skip
     seen = set()
     for function in page.fns.values():
         name = function.fn.__name__
@@ -335,3 +474,4 @@ def test_outputs_match_the_updates():
             seen.add(name)
             assert len(function.outputs) == len(sizes[name]._fields), name
     assert seen == set(sizes)
+    assert len(wired) == 1

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from omni.conditions import NOTHING_KNOWN, Conditions, ModelHealth, Sticky
-from omni.policy import PRESETS, availability, candidate_facts, exclude, utilities
+from omni.errors import InputError
+from omni.policy import (
+    PRESETS,
+    availability,
+    candidate_facts,
+    dial_weights,
+    exclude,
+    gain_se,
+    hard_prompt_part,
+    utilities,
+)
 from omni.rules import NO_RULING, Ruling
 from omni.types import Preferences, Reason, Weights
 from tests.omni.cards import model_card, prompt_profile
@@ -26,26 +36,92 @@ def reasons(cards, profile=None, preferences=None, cost=None, conditions=NOTHING
     return {exclusion.model_id: exclusion.reason for exclusion in excluded}
 
 
+def figures(*values: float) -> np.ndarray:
+    """One prompt's row, a value a model."""
+    return np.array([values])
+
+
+FIRST = np.array([0])
+
+
 def test_parts_are_quality_cost_latency_and_evidence():
     """Each part is its price times its figure, worked out by hand."""
-    parts = utilities(
-        np.array([0.8, 0.6]), np.array([0.0, 0.1]), np.array([0.01, 0.002]), np.array([2.0, 1.0]), WEIGHTS, 0.01
-    )
-    assert parts["cost"] == pytest.approx([-0.1, -0.02])
-    assert parts["latency"] == pytest.approx([-0.02, -0.01])
-    assert parts["evidence"] == pytest.approx([0.0, -0.1])
+    parts = utilities(figures(0.8, 0.6), figures(0.0, 0.1), figures(0.01, 0.002), figures(2.0, 1.0), WEIGHTS, FIRST)
+    assert parts["quality"].tolist() == [[0.8, 0.6]]
+    assert parts["cost"][0] == pytest.approx([-0.1, -0.02])
+    assert parts["latency"][0] == pytest.approx([-0.02, -0.01])
+    assert parts["evidence"][0] == pytest.approx([0.0, -0.1])
 
 
 def test_a_dearer_alternative_needs_more_evidence():
-    """The same doubt costs twice as much when the alternative is dearer than the reference."""
-    parts = utilities(np.array([0.5, 0.5]), np.array([0.1, 0.1]), np.array([0.02, 0.005]), None, WEIGHTS, 0.01)
-    assert parts["evidence"] == pytest.approx([-0.2, -0.1])
+    """The same margin of error costs twice as much when the alternative is dearer than the reference."""
+    doubt, cost, no_time = figures(0.0, 0.1, 0.1), figures(0.01, 0.02, 0.005), figures(0.0, 0.0, 0.0)
+    parts = utilities(figures(0.5, 0.5, 0.5), doubt, cost, no_time, WEIGHTS, FIRST)
+    assert parts["evidence"][0] == pytest.approx([0.0, -0.2, -0.1])
+
+
+def test_a_model_without_outcomes_must_promise_more():
+    """Its risk is taken off whatever the weights ask, and off no other model."""
+    parts = utilities(
+        figures(0.5, 0.6),
+        figures(0.0, 0.1),
+        figures(0.01, 0.005),
+        figures(0.0, 0.0),
+        WEIGHTS,
+        FIRST,
+        np.array([0.0, 0.03]),
+    )
+    assert parts["evidence"][0] == pytest.approx([0.0, -0.13])
 
 
 def test_unknown_cost_counts_as_the_dearest():
-    """A model without a price is not treated as free."""
-    parts = utilities(np.ones(3), np.zeros(3), np.array([0.01, np.nan, 0.03]), None, WEIGHTS, 0.01)
-    assert parts["cost"][1] == parts["cost"][2]
+    """A model without a price is not treated as free, nor one without a speed as instant."""
+    cost, seconds = figures(0.01, np.nan, 0.03), figures(np.nan, 1.0, 4.0)
+    parts = utilities(figures(1.0, 1.0, 1.0), figures(0.0, 0.0, 0.0), cost, seconds, WEIGHTS, FIRST)
+    assert parts["cost"][0] == pytest.approx([-0.1, -0.3, -0.3])
+    assert parts["latency"][0] == pytest.approx([-0.04, -0.01, -0.04])
+
+
+def test_the_error_of_a_difference_is_that_of_both_models():
+    """The root of the sum of squares, and 0 for the reference itself."""
+    errors = gain_se(np.array([[0.3, 0.4], [0.3, 0.4]]), np.array([0, 1]))
+    assert errors == pytest.approx(np.array([[0.0, 0.5], [0.5, 0.0]]))
+
+
+def test_on_a_prompt_that_all_are_likely_to_fail_saving_earns_nothing():
+    """The most able wins among those no dearer than the reference; a dearer one still pays for the difference."""
+    quality, cost = figures(0.2, 0.1, 0.25, 0.28), figures(0.01, 0.001, 0.01, 0.02)
+    no_doubt = figures(0.0, 0.0, 0.0, 0.0)
+    parts = utilities(quality, no_doubt, cost, no_doubt, WEIGHTS, FIRST)
+    kept = np.ones((1, 4), dtype=bool)
+    part = hard_prompt_part(parts, FIRST, kept, None)
+    assert part[0] == pytest.approx([0.0, -0.09, 0.0, 0.0])
+    assert (sum(parts.values()) + part)[0].argmax() == 2
+
+
+@pytest.mark.parametrize(("best", "kept_best", "is_familiar"), [(0.5, True, None), (0.25, True, np.array([True]))])
+def test_cost_decides_where_a_model_is_able_or_a_low_expectation_is_measured(best, kept_best, is_familiar):
+    """One model above the line, or outcomes of such prompts, and the rule does not apply."""
+    parts = utilities(figures(0.1, best), figures(0.0, 0.0), figures(0.01, 0.001), figures(0.0, 0.0), WEIGHTS, FIRST)
+    assert hard_prompt_part(parts, FIRST, np.array([[True, kept_best]]), is_familiar) is None
+
+
+def test_a_model_that_may_not_answer_does_not_make_a_prompt_easy():
+    """Only those that are kept count."""
+    parts = utilities(figures(0.1, 0.9), figures(0.0, 0.0), figures(0.01, 0.001), figures(0.0, 0.0), WEIGHTS, FIRST)
+    assert hard_prompt_part(parts, FIRST, np.array([[True, False]]), None) is not None
+
+
+def test_dials_keep_the_evidence_rule_of_the_balanced_preset():
+    """Only the two prices change; a negative or unknown one is refused with its name and value."""
+    weights = dial_weights(quality_per_usd=3.5, quality_per_s=0.25)
+    assert (weights.quality_per_usd, weights.quality_per_s) == (3.5, 0.25)
+    assert (weights.z, weights.z_dearer) == (PRESETS["balanced"].z, PRESETS["balanced"].z_dearer)
+    assert dial_weights(quality_per_usd=1.0).quality_per_s == 0.0
+    with pytest.raises(InputError, match=r"quality_per_s is -1\.0"):
+        dial_weights(quality_per_usd=1.0, quality_per_s=-1.0)
+    with pytest.raises(InputError, match="quality_per_usd is nan"):
+        dial_weights(quality_per_usd=float("nan"))
 
 
 def test_presets_order_the_price_of_cost_and_time():

@@ -34,7 +34,7 @@ def test_plain_output_explains_and_lists(capsys):
     """Without --json a person reads the reason and the first candidates."""
     assert main(["route", "Name three rivers."]) == 0
     out = capsys.readouterr().out
-    assert "Second is" in out
+    assert "The runner-up is" in out
     assert "  1  " in out
 
 

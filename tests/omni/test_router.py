@@ -14,11 +14,10 @@ PROMPT = Conversation.from_prompt("Write a Python function that merges two sorte
 
 
 def test_parts_sum_to_the_score_for_every_candidate(router: Router):
-    """Both sets of parts sum within 1e-9, and quality is the logistic of its parts."""
+    """The parts of the utility sum to it, and those of the quality to the quality, within 1e-9."""
     for candidate in router.route(PROMPT).candidates:
         assert math.isclose(sum(candidate.parts.values()), candidate.utility, abs_tol=1e-9)
-        assert math.isclose(sum(candidate.quality_parts.values()), candidate.quality_logit, abs_tol=1e-9)
-        assert math.isclose(candidate.quality, 1 / (1 + math.exp(-candidate.quality_logit)), abs_tol=1e-9)
+        assert math.isclose(sum(candidate.quality_parts.values()), candidate.quality, abs_tol=1e-9)
 
 
 def test_the_same_call_gives_the_same_decision(router: Router):
@@ -145,12 +144,15 @@ def test_a_conversation_stays_until_the_gain_pays(router: Router):
 
 
 def test_feedback_is_a_part_of_quality(router: Router):
-    """Learned logits are added by task share, and the parts still sum."""
-    last = router.route(PROMPT).candidates[-1].model_id
-    decision = router.route(PROMPT, conditions=Conditions(residuals={Task.CODE: {last: 0.5}}))
-    candidate = decision.candidates[decision.scores.model_ids.index(last)]
-    assert candidate.quality_parts["feedback"] == pytest.approx(0.5 * decision.profile.tasks[Task.CODE])
-    assert candidate.quality_logit == pytest.approx(sum(candidate.quality_parts.values()))
+    """Learned logits are added by task share and stand as points of quality; nobody else moves."""
+    before = router.route(PROMPT)
+    last = before.candidates[-1]
+    decision = router.route(PROMPT, conditions=Conditions(residuals={Task.CODE: {last.model_id: 0.5}}))
+    candidate = decision.candidates[decision.scores.model_ids.index(last.model_id)]
+    gained = math.log(candidate.quality / (1 - candidate.quality)) - math.log(last.quality / (1 - last.quality))
+    assert gained == pytest.approx(0.5 * decision.profile.tasks[Task.CODE])
+    assert candidate.quality_parts["feedback"] == pytest.approx(candidate.quality - last.quality)
+    assert decision.chosen.quality_parts["feedback"] == 0.0
 
 
 def test_conditions_are_part_of_the_decisions_name(router: Router):

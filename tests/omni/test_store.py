@@ -4,7 +4,8 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pandas as pd
@@ -13,9 +14,11 @@ import pytest
 from omni.errors import StoreError
 from omni.migrations import MIGRATIONS, Migration
 from omni.store import AnswerRecord, Feedback, open_store
-from omni.types import Conversation
+from omni.types import Conversation, RouterName
+from tests.omni.ui.builders import a_decision
 
 INSERT_LIKE = "INSERT INTO feedback (decision_id, given_at, kind, model_id) VALUES ('d', ?, 'like', 'm')"
+INSERT_DECISION = "INSERT INTO decisions (decision_id, decided_at, model_id) VALUES ('d', ?, 'm')"
 ROOT = Path(__file__).resolve().parents[2]
 OPEN_IN_ANOTHER_PROCESS = """
 import sys
@@ -125,6 +128,20 @@ def test_every_older_file_comes_up_to_date(tmp_path, n_old):
     with open_store(path, migrations=present) as store:
         tables = set(store.read("SELECT table_name FROM duckdb_tables()")["table_name"])
     assert {"decisions", "answers", "feedback", "salts", "migrations"} <= tables
+
+
+def test_decisions_name_their_router_and_older_ones_have_none(tmp_path):
+    """File or title, fingerprint and date in one column; null in rows from before it."""
+    path = tmp_path / "omni.duckdb"
+    with open_store(path, migrations=MIGRATIONS[:5]) as store:
+        store.write(lambda cursor: cursor.execute(INSERT_DECISION, [datetime(2026, 1, 1)]))
+    name = RouterName(
+        source="fitted", title="Fitted on toys", file_name="my.router", fingerprint="2d3c", as_of=date(2026, 11, 28)
+    )
+    with open_store(path) as store:
+        store.save_decision(replace(a_decision(), router=name))
+        routers = store.read("SELECT router FROM decisions ORDER BY decided_at")["router"]
+    assert [None if pd.isna(router) else router for router in routers] == [None, "my.router 2d3c 2026-11-28"]
 
 
 def test_judgements_from_before_visitors_were_marked_still_load(tmp_path):

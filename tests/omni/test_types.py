@@ -10,7 +10,7 @@ TABLE = ScoreTable(
     part_names=("quality", "cost"),
     quality_names=("general", "difficulty"),
     figures=np.array(
-        [[0.7, 0.6], [-0.1, -0.2], [1.5, 1.0], [-0.5, -0.6], [0.01, 0.02], [2e-4, np.nan], [3, np.nan], [50, 60]]
+        [[0.7, 0.6], [-0.1, -0.2], [0.9, 0.8], [-0.2, -0.2], [0.01, 0.02], [2e-4, np.nan], [3, np.nan], [50, 60]]
     ),
     cost_listed=np.array([True, False]),
     latency_basis=np.array([1, 0]),
@@ -25,7 +25,7 @@ def test_a_candidate_holds_the_figures_of_its_rank():
         rank=1,
         parts={"quality": 0.7, "cost": -0.1},
         quality_se=0.01,
-        quality_parts={"general": 1.5, "difficulty": -0.5},
+        quality_parts={"general": 0.9, "difficulty": -0.2},
         cost_usd=2e-4,
         cost_basis="listed",
         latency_s=3,
@@ -43,11 +43,12 @@ def test_what_nobody_knows_is_none():
 
 
 def test_the_sums_are_those_of_the_parts():
-    """Utility and the logit of the quality are worked out from what they are made of."""
+    """The utility is worked out from its parts; the logit that votes are held against from the quality."""
     first = TABLE.candidate(0)
     assert first.utility == pytest.approx(0.6)
     assert first.quality == 0.7
-    assert first.quality_logit == 1.0
+    assert sum(first.quality_parts.values()) == pytest.approx(first.quality)
+    assert first.quality_logit == pytest.approx(0.8473, abs=1e-4)
 
 
 def test_a_slice_ends_with_the_table():

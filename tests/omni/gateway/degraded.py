@@ -15,7 +15,13 @@ from omni.gateway.failures import ServerFailure
 from omni.router import Router, load_router
 from omni.types import Candidates, Conversation, Preferences, Preset
 
-POOL = ("Qwen/Qwen3-235B-A22B-Instruct-2507", "deepseek-ai/DeepSeek-V3.2", "zai-org/GLM-4.6", "openai/gpt-oss-120b")
+POOL = (
+    "Qwen/Qwen3-235B-A22B-Instruct-2507",
+    "deepseek-ai/DeepSeek-V3",
+    "Qwen/Qwen3-Next-80B-A3B-Instruct",
+    "meta-llama/Llama-3.3-70B-Instruct",
+)
+"""Models that the presets value about alike, so that what a server does decides."""
 PROMPTS = (
     "Why is the sky blue?",
     "Write a function that merges two sorted lists in Python.",

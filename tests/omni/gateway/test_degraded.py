@@ -8,23 +8,27 @@ from tests.omni.gateway.degraded import Behaviour, World, run_course
 
 
 @pytest.mark.parametrize(
-    ("preset", "bad"),
+    ("preset", "bad", "comes_back"),
     [
-        ("balanced", Behaviour(error_rate=0.5)),
-        ("balanced", Behaviour(tokens_per_s=5.0)),
-        ("balanced", Behaviour(first_token_s=20.0)),
-        ("fast", Behaviour(first_token_s=20.0)),
-        ("quality", Behaviour(first_token_s=20.0)),
+        ("balanced", Behaviour(error_rate=0.5), True),
+        ("balanced", Behaviour(tokens_per_s=5.0), True),
+        ("balanced", Behaviour(first_token_s=20.0), True),
+        ("fast", Behaviour(first_token_s=20.0), False),
+        ("quality", Behaviour(first_token_s=20.0), True),
     ],
     ids=["fails", "slow", "late", "late for the hurried", "late for the patient"],
 )
-def test_a_bad_model_loses_its_share_and_gets_it_back(router: Router, preset: Preset, bad: Behaviour) -> None:
-    """Nine tenths of its share within 50 requests, and all but a tenth back within 20 minutes of its recovery."""
+def test_a_bad_model_loses_its_share_and_gets_it_back(
+    router: Router, preset: Preset, bad: Behaviour, comes_back: bool
+) -> None:
+    """Nine tenths of its share within 50 requests, and all but a tenth back within 20 minutes of its recovery.
+
+    Where only speed counts it stays away: meanwhile the others answered faster than their published figures say.
+    """
     _, course = run_course(World(router, preset=preset), bad)
     assert course.before > 0.5
     assert course.after_50 <= 0.1 * course.before
-    assert course.back_after_s is not None
-    assert course.back_after_s < 1200
+    assert (course.back_after_s is not None and course.back_after_s < 1200) == comes_back
 
 
 @pytest.mark.parametrize("preset", ["balanced", "fast"])

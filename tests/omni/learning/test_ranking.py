@@ -1,6 +1,7 @@
 """Corrections in the router, over the whole catalog: no visitor moves a ranking, a crowd does, and it recovers."""
 
 import csv
+import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -117,15 +118,17 @@ def test_a_bad_models_share_comes_back_by_itself(router, conversations, decision
 
 
 def test_the_corrections_stand_in_the_explanation(router, conversations, decisions):
-    """A quality part of its own, in logits, that sums with the others."""
+    """A quality part of its own, in points of quality: about one logit down; the parts sum to the quality."""
     board = FeedbackBoard(lambda: NOW)
     target = decisions[0].chosen.model_id
     for number in range(N_CROWD):
         judge(board, decisions[0], f"v{number}", target, 0.0)
     decision = router.route(conversations[0], conditions=Conditions(residuals=board.residuals()))
     candidate = decision.candidates[decision.scores.model_ids.index(target)]
-    assert candidate.quality_parts["feedback"] == pytest.approx(-1.0, abs=0.1)
-    assert sum(candidate.quality_parts.values()) == pytest.approx(candidate.quality_logit, abs=1e-9)
+    unvoted = candidate.quality - candidate.quality_parts["feedback"]
+    lost = math.log(unvoted / (1 - unvoted)) - math.log(candidate.quality / (1 - candidate.quality))
+    assert lost == pytest.approx(1.0, abs=0.1)
+    assert sum(candidate.quality_parts.values()) == pytest.approx(candidate.quality, abs=1e-9)
 
 
 def test_the_limit_of_votes_stands_in_the_explanation(router, conversations, decisions):
@@ -145,7 +148,7 @@ def test_the_limit_of_votes_stands_in_the_explanation(router, conversations, dec
     for number in range(N_CROWD):
         judge(board, decisions[0], f"v{number}", target, 1.0)
     liked = router.route(conversations[0], conditions=Conditions(residuals=board.residuals()))
-    assert "Votes move a model by one place at most" in explain(liked, router.catalog).to_text()
+    assert "Votes move a model by one rank at most" in explain(liked, router.catalog).to_text()
 
 
 def share_of(model_id: str, ranked: Sequence[tuple[str, ...]]) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from omni.quality.newcomers import Levels, expect_newcomers, fill_costs, fill_newcomers, find_newcomers
+from omni.quality.newcomers import Levels, condition, expect_newcomers, fill_costs, fill_newcomers, find_newcomers
 
 
 def scores_of(chance: list[float], n_prompts: int = 400) -> np.ndarray:
@@ -62,3 +62,14 @@ def test_a_newcomer_is_dear_where_the_others_are() -> None:
     assert filled[2, 2] == 7.0
     assert filled[1, 2] == pytest.approx(2 * filled[0, 2])
     assert filled[0, 2] == pytest.approx(3.5 * 3 / 7)
+
+
+def test_few_outcomes_move_a_model_as_far_as_their_noise_allows():
+    """Exact outcomes are believed, noisy ones hardly; a model not seen follows the level."""
+    covariance = 0.25 * np.eye(3)
+    seen = np.array([1.0, -1.0, np.nan])
+    exact, left = condition(np.zeros(3), covariance, seen, np.full(3, 1e-6))
+    noisy, _ = condition(np.zeros(3), covariance, seen, np.full(3, 10.0))
+    assert exact[0] - exact[1] == pytest.approx(2.0, abs=0.01)
+    assert abs(noisy[0] - noisy[1]) < 0.1
+    assert left[0, 0] < left[2, 2]

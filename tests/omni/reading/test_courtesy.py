@@ -70,6 +70,23 @@ def test_only_a_clause_is_taken_off(courtesy):
     assert courtesy.strip("please " * 30 + "sing").endswith("sing")
 
 
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("What is the capital of Peru?\nAnswer with the letter of the correct option.", "What is the capital of Peru?"),
+        ("Pick one of the following options. Who wrote Emma?", "Who wrote Emma?"),
+        ("Solve 3x + 2 = 11. Think step by step. Put your final answer in \\boxed{}.", "Solve 3x + 2 = 11."),
+        ("Wie heißt die Hauptstadt von Peru? Antworte nur mit dem Buchstaben.", "Wie heißt die Hauptstadt von Peru?"),
+        ("秘鲁的首都是哪里?请从选项中选出正确答案。", "秘鲁的首都是哪里?"),
+        ("I want to write a letter to my landlord about the heating.", None),
+        ("Answer the letter from my aunt in a friendly tone.", None),
+    ],
+)
+def test_the_form_of_a_test_answer_is_set_aside(courtesy, text, question):
+    """A letter or a box as an answer is no task; a letter to a person is one."""
+    assert courtesy.strip(text) == (question or text)
+
+
 def test_a_file_that_is_missing_is_named(tmp_path):
     """The error says what was expected."""
     with pytest.raises(OmniError, match="requests"):

@@ -5,9 +5,9 @@ import pytest
 
 from omni.reading import Reader, estimate_tokens
 from omni.reading.canonical import canonicalise
-from omni.reading.ngrams import code_points, fit_directions
+from omni.reading.ngrams import code_points
 from omni.reading.scripts import find_script
-from omni.reading.structure import count_ascii_characters, count_characters, find_structure
+from omni.reading.structure import count_characters, find_structure
 
 
 def structure_of(text: str):
@@ -93,6 +93,13 @@ def test_structure_is_found():
     assert structure_of("| a | b |\n|---|---|\n| 1 | 2 |").has_table
 
 
+def test_answer_options_are_counted_and_lose_their_letters():
+    """What options say tells the subject, their letters tell a test; a single lettered line stays as it is."""
+    canonical = canonicalise("Which of these is a mammal?\nA. shark\nB. whale\nC. trout")
+    assert (canonical.text, canonical.n_options) == ("Which of these is a mammal?\nshark\nwhale\ntrout", 3)
+    assert canonicalise("A. Smith wrote this.").text == "A. Smith wrote this"
+
+
 def test_prices_are_no_formula_and_prose_no_code():
     """Dollar signs in prices and brackets in prose are neither."""
     found = structure_of("It costs $5 today (and $10 tomorrow); why?")
@@ -123,17 +130,3 @@ def test_sampled_token_count_is_close():
     unit = "Some words, 12 numbers and a line.\n"
     few, many = estimate_tokens(unit * 1000), estimate_tokens(unit * 100_000)
     assert many == pytest.approx(100 * few, rel=0.02)
-
-
-def test_directions_are_fitted_from_texts():
-    """Fitting gives a projection that places a text."""
-    projection = fit_directions(
-        [f"text number {n} about {w}" for n in range(8) for w in ("cats", "ships")], n_directions=4
-    )
-    assert projection.matrix.shape[1] == 4
-
-
-def test_plain_text_is_counted_like_any_other():
-    """The short way for text without a character beyond ASCII finds the same characters of each kind."""
-    flat = 'at 02:15, 480 litres (x = 3.5)?\x00 "quoted" 7'
-    assert count_ascii_characters(flat) == count_characters(code_points(flat))

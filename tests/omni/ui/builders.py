@@ -22,6 +22,7 @@ from omni.types import (
     Preferences,
     PromptProfile,
     Reason,
+    RouterName,
     ScoreTable,
     Span,
     Structure,
@@ -32,6 +33,7 @@ from omni.ui.services import Services
 from tests.omni.cards import benchmark_score, model_card, prompt_profile
 
 CALLER = Caller(visitor="someone")
+PUBLIC = RouterName(source="public", title="Public benchmarks", file_name=None, fingerprint="0f1e2d3c", as_of=None)
 MODEL_IDS = ("org/Alpha-70B", "org/Beta-8B", "org/Gamma-3B")
 
 
@@ -84,7 +86,7 @@ def a_decision(
         figures=np.array(
             [
                 *(quality, -2 * cost, np.full(n, -0.01), np.zeros(n)),
-                *(np.log(quality / (1 - quality)), np.zeros(n)),
+                *(quality - 0.1, np.full(n, 0.1)),
                 *(np.full(n, 0.05), cost, np.linspace(6.0, 2.0, n), np.full(n, 300.0)),
             ]
         ),
@@ -98,6 +100,7 @@ def a_decision(
         decision_id="0123456789abcdef",
         catalog_version="2026-11-22-abcdef01",
         parameters_version="p1",
+        router=PUBLIC,
         profile=a_profile(),
         preferences=preferences,
         weights=preferences.weights or PRESETS[preferences.preset],
@@ -121,6 +124,7 @@ def an_explanation(decision: Decision) -> Explanation:
 class FakeRouter:
     """Chooses the served model that comes first; cheap presets turn the order around."""
 
+    name = PUBLIC
     parameters_version = "p1"
     trained_on = "12 prompts <of ours>"
 
@@ -140,6 +144,9 @@ class FakeRouter:
         served = None if conditions is None else conditions.served
         ids = [model_id for model_id in MODEL_IDS if served is None or model_id in served]
         return a_decision(ids[::-1] if preferences.preset == "cheap" else ids, preferences=preferences)
+
+    def evidence(self, _: Decision) -> None:
+        return None
 
 
 @dataclass
@@ -178,5 +185,5 @@ def fake_services(*servers: FakeServer) -> Services:
     return Services(
         router=FakeRouter(),
         gateway=Gateway(servers, ids, frame_s=0.0),
-        explain=lambda decision, _: an_explanation(decision),
+        explain=lambda decision, *_: an_explanation(decision),
     )

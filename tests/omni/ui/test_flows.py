@@ -99,7 +99,7 @@ def test_after_an_interruption_the_next_model_answers_in_a_message_of_its_own() 
     assert [words for words in texts if words in ("Half", "Whole.")] == ["Half", "Whole."]
     assert [name for name, _ in server.asked] == list(MODEL_IDS[:2])
     assert server.asked[1][1] == server.asked[0][1]
-    assert f"because {MODEL_IDS[0]} broke off" in texts[-1]
+    assert f"because the answer of {MODEL_IDS[0]} broke off" in texts[-1]
     assert done.visit.session.model_id == MODEL_IDS[1]
 
 
@@ -281,7 +281,7 @@ def test_a_conversation_that_fits_no_window_is_trimmed_only_when_the_visitor_agr
     first = _answer(services, _send(services, "One?"))
     asked = _send(services, "Two?", history=first.chatbot, visit=first.visit)
     assert asked.trim["visible"] is True
-    assert "Shall the oldest messages be left out?" in _texts(asked.chatbot)[-1]
+    assert "Leave out the oldest messages?" in _texts(asked.chatbot)[-1]
     call = on_trim(asked.chatbot, asked.visit, "", *WISHES, caller=CALLER, services=services)
     trimmed = asyncio.run(call)
     _answer(services, trimmed)

@@ -37,7 +37,7 @@ def test_findings_are_counted_in_words() -> None:
         ({"found": {"email": 1}, "mode": "anonymise"}, "1 e-mail address · replaced before going to far.example"),
         ({"mode": "local"}, "stays on this machine"),
         ({"recipients": (NEAR,)}, "goes to a server on this machine"),
-        ({"recipients": ()}, "goes to nobody"),
+        ({"recipients": ()}, "nothing private found · nothing is sent"),
     ],
 )
 def test_one_line_says_what_matters(changes: dict[str, Any], said: str) -> None:

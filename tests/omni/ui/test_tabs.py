@@ -189,7 +189,11 @@ def test_the_footer_credits_sources_and_says_what_is_not_kept() -> None:
         storage_note="Figures are not kept: locked by PID 7",
     )
     html = footer_html(note)
-    versions = ("2026-11-22-abcdef01", "p1", "12 prompts &lt;of ours&gt;")
+    versions = (
+        "2026-11-22-abcdef01",
+        "Router: Public benchmarks (fingerprint 0f1e2d3c).",
+        "12 prompts &lt;of ours&gt;",
+    )
     for words in (*versions, "Example Board", "CC-BY-4.0", "PID 7", "never stored"):
         assert words in html
 
@@ -208,7 +212,7 @@ def test_unexpected_errors_become_one_plain_sentence() -> None:
 def test_the_page_builds_and_every_output_is_wired() -> None:
     """Each bound handler returns as many values as it has outputs."""
     opened: list[str] = []
-    page = _build(fake_services(), [("Extra", lambda: opened.append("Extra"))])
+    page = _build(fake_services(), [("Extra", lambda _: opened.append("Extra"))])
     assert opened == ["Extra"]
     widths: dict[str, int] = {"on_show": len(WhyUpdate._fields), "on_compare": len(CompareUpdate._fields)}
     widths |= {"on_vote": len(VoteUpdate._fields), "on_like": len(LikeUpdate._fields), "on_open": 4}

@@ -24,9 +24,18 @@ from tests.omni.ui.builders import MODEL_IDS, a_decision, a_profile, an_explanat
 
 
 def test_the_parts_of_a_row_add_up_to_its_score() -> None:
-    """Score is quality, cost, time and doubt together."""
+    """Score is quality, cost, time and uncertainty together."""
     row = candidate_table(a_decision()).iloc[0]
-    assert row["Score"] == pytest.approx(row["Quality"] + row["Cost"] + row["Time"] + row["Doubt"], abs=0.03)
+    assert row["Score"] == pytest.approx(row["Quality"] + row["Cost"] + row["Time"] + row["Uncertainty"], abs=0.03)
+
+
+def test_the_expected_quality_of_both_leaders_is_taken_apart() -> None:
+    """Parts by name in points, the first as a level and the others as what they add, with their sum."""
+    decision = a_decision()
+    html = why_html(decision, an_explanation(decision))
+    assert "<td>ability</td><td>80.0</td><td>70.0</td>" in html
+    assert "<td>predicted difficulty</td><td>+10.0</td><td>+10.0</td>" in html
+    assert f"<td><b>{text.PARTS_SUM}</b></td><td><b>90.0</b></td><td><b>80.0</b></td>" in html
 
 
 def test_the_table_has_every_candidate_by_rank() -> None:
