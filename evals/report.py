@@ -9,6 +9,7 @@ import pandas as pd
 from evals.metrics import BUDGET_PERCENTS
 from evals.results import SINGLE, PolicySummary, ReplayResult
 from omni.errors import InputError, StoreError
+from omni.safe_text import escape_cells
 
 DASH = "-"
 LINE_LENGTH = 120
@@ -99,7 +100,7 @@ def export_table(table: pd.DataFrame, path: Path) -> None:
         StoreError: the file cannot be written.
     """
     writers: dict[str, Callable[[], None]] = {
-        ".csv": lambda: table.to_csv(path, index=False),
+        ".csv": lambda: escape_cells(table).to_csv(path, index=False),
         ".parquet": lambda: table.to_parquet(path, index=False),
     }
     if path.suffix.lower() not in writers:

@@ -9,6 +9,7 @@ from evals.results import ReplayResult
 _LEAST_IN_BIN = 10
 
 
+@pieces.with_plain_labels
 def calibration_figure(result: ReplayResult) -> go.Figure:
     """Predicted against observed quality of the picks in ten bins; the legend says how far off, also by chance."""
     table = result.picks()

@@ -1,9 +1,10 @@
 """What the benchmark's pictures are put together from: error bars, hover texts, label choice, shares, layout. Pure."""
 
+import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from textwrap import wrap
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ import plotly.graph_objects as go
 
 from evals.charts import style
 from evals.results import ReplayResult
+from omni.safe_text import escape_labels
+
+P = ParamSpec("P")
 
 Triple = tuple[float | None, float | None, float | None]
 """A figure and its 95 % interval: (middle, lo, hi)."""
@@ -47,6 +51,21 @@ class Frame(NamedTuple):
     cost_hi: float
     n_outside: int
     """Single models that are not in the frame."""
+
+
+def with_plain_labels(draw: Callable[P, go.Figure]) -> Callable[P, go.Figure]:
+    """The drawing function, with the names of models, categories and policies as words in its figure."""
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **options: P.kwargs) -> go.Figure:
+        figure = draw(*args, **options)
+        for trace in figure.data:
+            for name in trace:
+                if isinstance(trace[name], str | tuple | np.ndarray):
+                    trace[name] = escape_labels(trace[name])
+        return go.Figure(data=figure.data, layout=escape_labels(figure.layout.to_plotly_json()))
+
+    return drawn
 
 
 def lay_out(figure: go.Figure, *, height: int) -> None:

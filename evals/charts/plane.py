@@ -13,6 +13,7 @@ ROUTERS = ("omni", "omni_public")
 """Policies with presets; those of the first in a run are named in the picture."""
 
 
+@pieces.with_plain_labels
 def quality_cost_figure(result: ReplayResult, *, log_cost: bool = True) -> go.Figure:
     """Mean score against cost: single models, the mixture's line, each policy's dial, and the oracle."""
     if result.points["cost_usd_per_1k"].notna().sum() == 0:
@@ -39,6 +40,7 @@ def quality_cost_figure(result: ReplayResult, *, log_cost: bool = True) -> go.Fi
     return figure
 
 
+@pieces.with_plain_labels
 def quality_latency_figure(result: ReplayResult) -> go.Figure:
     """Mean score against seconds to the whole answer: recorded ones, else estimates; the axis says which."""
     if not result.waits.empty:

@@ -12,6 +12,7 @@ _N_MODELS_SHOWN = 7
 _N_CATEGORIES_SHOWN = 30
 
 
+@pieces.with_plain_labels
 def gain_figure(result: ReplayResult) -> go.Figure:
     """Score gained over the mixture for the same money, by budget, with the mean and its 95 % interval."""
     shown = [name for name in style.drawing_order(list(result.summaries)) if name not in _WITHOUT_LEARNING]
@@ -36,6 +37,7 @@ def gain_figure(result: ReplayResult) -> go.Figure:
     return figure
 
 
+@pieces.with_plain_labels
 def category_figure(result: ReplayResult) -> go.Figure:
     """Policies by categories: difference to the best single model in points; bold where the interval excludes 0."""
     table = result.per_category
@@ -67,6 +69,7 @@ def category_figure(result: ReplayResult) -> go.Figure:
     return figure
 
 
+@pieces.with_plain_labels
 def destinations_figure(
     result: ReplayResult, *, policy: str | None = None, categories: pd.Series | None = None
 ) -> go.Figure:
@@ -104,6 +107,7 @@ def destinations_figure(
     return figure
 
 
+@pieces.with_plain_labels
 def comparison_figure(first: ReplayResult, second: ReplayResult, *, labels: tuple[str, str]) -> go.Figure:
     """Mean equal-cost gain of every policy in two runs, with intervals."""
     names = style.drawing_order([name for name in first.summaries if name in second.summaries])

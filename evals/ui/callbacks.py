@@ -21,6 +21,7 @@ from evals.ui.runs import BenchRuns, Run
 from omni.errors import InputError, OmniError
 from omni.recording import find_recording
 from omni.recording.tables import read_card
+from omni.safe_text import escape_html, escape_markdown
 from omni.vocabulary import LANGUAGE_WORDS
 
 DEFAULT_RECORDING = "korbench"
@@ -118,7 +119,9 @@ def on_recording(recording: str | None, *, runs: BenchRuns) -> str:
     card = read_card(find_recording(str(recording)))
     entry = runs.entries[str(recording)]
     return text.FACTS.format(
-        sizes=_sizes(entry), meaning=entry.score_meaning.rstrip(".") + ".", source=card.source or DASH
+        sizes=escape_markdown(_sizes(entry)),
+        meaning=escape_markdown(entry.score_meaning.rstrip(".") + "."),
+        source=escape_markdown(card.source or DASH),
     )
 
 
@@ -250,7 +253,7 @@ def on_compare(picked: list[str], *, runs: BenchRuns) -> CompareUpdate:
         f"{letter}: {run.recording}, {_when(run.started_at)}" for letter, run in zip("AB", (first, second), strict=True)
     ]
     figure = charts.comparison_figure(first, second, labels=(labels[0], labels[1]))
-    caption = text.COMPARED.format(first=labels[0][3:], second=labels[1][3:])
+    caption = text.COMPARED.format(first=escape_markdown(labels[0][3:]), second=escape_markdown(labels[1][3:]))
     return CompareUpdate(gr.update(visible=True), caption, figure, views.comparison(first, second))
 
 
@@ -286,7 +289,7 @@ def bind(handler: Callable[..., Any], runs: BenchRuns) -> Callable[..., Any]:
 
 def _plain(error: Exception) -> gr.Error:
     if isinstance(error, OmniError):
-        return gr.Error(str(error), title="", print_exception=False)
+        return gr.Error(escape_html(error), title="", print_exception=False)
     _LOG.error("unexpected %s", type(error).__name__, exc_info=error)
     return gr.Error(text.UNEXPECTED, title="", print_exception=False)
 

@@ -26,6 +26,7 @@ from evals.ui import text
 from evals.ui.views import CONTROLS, figures
 from omni.errors import InputError, RecordingError, StoreError
 from omni.recording import load_recording
+from omni.safe_text import escape_cells
 from omni.shelf import RouterShelf
 from omni.store import Store
 
@@ -264,7 +265,7 @@ class BenchRuns:
             rows = rows.assign(category=rows["prompt_id"].map(run.categories))
         paths = [folder / f"{stem}-{name}" for name in ("figures.csv", "figures.parquet", "picks.csv", "picks.parquet")]
         for table, csv, parquet in ((figures(run.result), *paths[:2]), (rows, *paths[2:])):
-            table.to_csv(csv, index=False)
+            escape_cells(table).to_csv(csv, index=False)
             table.to_parquet(parquet, index=False)
         return Exports(*(str(path) for path in paths))
 

@@ -1,6 +1,5 @@
 """From a replay to what the benchmark tab shows: the verdict in words, tiles, tables. Pure; no page, no store."""
 
-from html import escape
 from typing import NamedTuple
 
 import pandas as pd
@@ -8,6 +7,7 @@ import pandas as pd
 from evals.charts import style
 from evals.results import PRESET, Interval, PolicySummary, ReplayResult
 from evals.ui import text
+from omni.safe_text import escape_cells, escape_html, escape_markdown
 
 CONTROLS = ("mixture", "best_single", "oracle")
 ROUTERS = ("omni", "omni_public", "ridge", "knn", "kmeans", "matrix_factorisation", "task_table")
@@ -80,13 +80,13 @@ def verdict_html(result: ReplayResult) -> str:
     """The verdict and its tiles."""
     answer, _, evidence = verdict(result).partition(". ")
     boxes = "".join(
-        f'<div class="bench-tile"><b>{escape(tile.value)}</b><span>{escape(tile.label)}</span>'
-        f"<small>{escape(tile.detail)}</small></div>"
+        f'<div class="bench-tile"><b>{escape_html(tile.value)}</b><span>{escape_html(tile.label)}</span>'
+        f"<small>{escape_html(tile.detail)}</small></div>"
         for tile in tiles(result)
     )
-    lead = f"<strong>{escape(answer)}.</strong> {escape(evidence)}" if evidence else escape(answer)
+    lead = f"<strong>{escape_html(answer)}.</strong> {escape_html(evidence)}" if evidence else escape_html(answer)
     failed = "".join(
-        f"<p>{escape(text.FAILED_POLICY.format(policy=style.label_of(item.policy), reason=item.reason))}</p>"
+        f"<p>{escape_html(text.FAILED_POLICY.format(policy=style.label_of(item.policy), reason=item.reason))}</p>"
         for item in result.failures
         if item.prompt_id is None
     )
@@ -95,14 +95,14 @@ def verdict_html(result: ReplayResult) -> str:
 
 def empty_html() -> str:
     """What will stand here after a replay."""
-    steps = "".join(f"<li>{escape(step)}</li>" for step in text.EMPTY_STEPS)
-    return f'<div class="bench-empty"><b>{escape(text.EMPTY_TITLE)}</b><ol>{steps}</ol></div>'
+    steps = "".join(f"<li>{escape_html(step)}</li>" for step in text.EMPTY_STEPS)
+    return f'<div class="bench-empty"><b>{escape_html(text.EMPTY_TITLE)}</b><ol>{steps}</ol></div>'
 
 
 def progress_html(share: float, what: str) -> str:
     """A progress bar with what is being done; `share` 0..1."""
     percent = round(100 * min(1.0, max(0.0, share)))
-    label = escape(what)
+    label = escape_html(what)
     return (
         f'<div class="bench-progress"><progress max="100" value="{percent}" aria-label="{label}"></progress>'
         f"<span>{percent} % · {label}</span></div>"
@@ -111,7 +111,7 @@ def progress_html(share: float, what: str) -> str:
 
 def status_html(sentence: str) -> str:
     """A sentence in the place of the progress bar."""
-    return f'<div class="bench-progress"><span>{escape(sentence)}</span></div>'
+    return f'<div class="bench-progress"><span>{escape_html(sentence)}</span></div>'
 
 
 def figures(result: ReplayResult) -> pd.DataFrame:
@@ -167,7 +167,7 @@ def figures_view(result: ReplayResult) -> pd.DataFrame:
             }
         )
         rows += _preset_rows(result, name, list(rows[-1]))
-    return pd.DataFrame(rows)
+    return escape_cells(pd.DataFrame(rows))
 
 
 def _preset_rows(result: ReplayResult, policy: str, columns: list[str]) -> list[dict[str, str]]:
@@ -220,7 +220,7 @@ def singles_view(result: ReplayResult) -> pd.DataFrame:
         }
         for row in result.singles.sort_values(["quality", "model"], ascending=[False, True]).itertuples(index=False)
     ]
-    return pd.DataFrame(rows)
+    return escape_cells(pd.DataFrame(rows))
 
 
 def misses(result: ReplayResult, policy: str, categories: pd.Series | None) -> Misses:
@@ -235,8 +235,11 @@ def misses(result: ReplayResult, policy: str, categories: pd.Series | None) -> M
     both = ours.join(best, how="inner", rsuffix="_best")
     missed = both[both["score_best"] > both["score"] + 1e-9]
     if missed.empty:
-        return Misses(text.NO_MISSES.format(policy=label), pd.DataFrame(columns=_MISS_COLUMNS))
-    caption = text.CAPTION_MISSES.format(policy=label, n_missed=len(missed), n_scored=len(both)) + text.MISSES_NOTE
+        return Misses(text.NO_MISSES.format(policy=escape_markdown(label)), pd.DataFrame(columns=_MISS_COLUMNS))
+    caption = (
+        text.CAPTION_MISSES.format(policy=escape_markdown(label), n_missed=len(missed), n_scored=len(both))
+        + text.MISSES_NOTE
+    )
     missed = missed.assign(lost=missed["score_best"] - missed["score"]).reset_index()
     missed = missed.sort_values(["lost", "prompt_id"], ascending=[False, True], kind="stable").head(N_MISSES_SHOWN)
     if len(missed) == N_MISSES_SHOWN:
@@ -250,7 +253,7 @@ def misses(result: ReplayResult, policy: str, categories: pd.Series | None) -> M
         "Best": missed["model_best"],
         "Its score": [f"{value:.2f}" for value in missed["score_best"]],
     }
-    return Misses(caption, pd.DataFrame(rows, columns=_MISS_COLUMNS).reset_index(drop=True))
+    return Misses(caption, escape_cells(pd.DataFrame(rows, columns=_MISS_COLUMNS).reset_index(drop=True)))
 
 
 def comparison(first: ReplayResult, second: ReplayResult) -> pd.DataFrame:
@@ -265,7 +268,7 @@ def comparison(first: ReplayResult, second: ReplayResult) -> pd.DataFrame:
         row |= {"Difference": style.points(_minus(scores[1], scores[0]))}
         row |= {"Gain A": style.points(gains[0]), "Gain B": style.points(gains[1])}
         rows.append(row | {"Gain difference": style.points(_minus(gains[1], gains[0]))})
-    return pd.DataFrame(rows)
+    return escape_cells(pd.DataFrame(rows))
 
 
 def _answer(over_mixture: int | None, over_single: int | None) -> str:

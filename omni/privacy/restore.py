@@ -1,4 +1,7 @@
-"""Puts the values back where an answer holds their placeholders, whole or in pieces."""
+"""Puts the values back where an answer holds their placeholders, whole or in pieces.
+
+A placeholder inside an address, a tag or a link's target stays: what the model wrote there would send the value on.
+"""
 
 import json
 import re
@@ -6,6 +9,7 @@ import string
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from omni.privacy.addresses import AddressWatch
 from omni.privacy.placeholders import MARK, begun_at, key_of
 
 _WORD = frozenset(string.ascii_letters + string.digits + "_")
@@ -18,7 +22,7 @@ class Restorer:
     pickled.
     """
 
-    __slots__ = ("_as_json", "_before", "_held", "_keys", "_values")
+    __slots__ = ("_as_json", "_before", "_held", "_keys", "_values", "_watch")
 
     def __init__(self, values: Mapping[str, str], *, as_json: bool = False) -> None:
         """`values` by placeholder as "EMAIL_1"; `as_json` writes them as the inside of a JSON string."""
@@ -27,6 +31,7 @@ class Restorer:
         self._as_json = as_json
         self._before = ""
         self._held = ""
+        self._watch = AddressWatch()
 
     def __repr__(self) -> str:
         return f"Restorer({len(self._values)} values)"
@@ -70,7 +75,16 @@ class Restorer:
             return ""
         # a stand-in for the character before: the end of a longer word is no placeholder
         before, self._before = self._before, "_" if text[-1] in _WORD else " "
-        return MARK.sub(self._value_of, before + text)[len(before) :]
+        text, pieces, end = before + text, [], len(before)
+        for match in MARK.finditer(text):
+            begin = max(match.start(), end)
+            self._watch.pass_over(text[end:begin])
+            shown = match.group() if self._watch.is_open else self._value_of(match)
+            pieces += [text[end:begin], shown]
+            self._watch.pass_over(shown)
+            end = match.end()
+        self._watch.pass_over(text[end:])
+        return "".join([*pieces, text[end:]])
 
     def _value_of(self, match: re.Match[str]) -> str:
         value = self._values.get(key_of(match))

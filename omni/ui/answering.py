@@ -10,11 +10,17 @@ import gradio as gr
 from omni.errors import BudgetExceeded
 from omni.gateway import Answer, AnswerStatus
 from omni.sessions import Session
-from omni.ui import text
 from omni.ui.asking import OPEN, ask, find_guard_objection, hold_place, to_asked
 from omni.ui.door import Caller
 from omni.ui.foot import foot, foot_after, same_foot
-from omni.ui.history import ChatMessage, is_page_only, page_message, receipt_log
+from omni.ui.history import (
+    ChatMessage,
+    answer_message,
+    is_page_only,
+    page_message,
+    receipt_log,
+    thought_message,
+)
 from omni.ui.receipts import notice_html
 from omni.ui.sending import SendUpdate, ready_prompt
 from omni.ui.services import Services
@@ -106,9 +112,9 @@ def answer_messages(
     messages: list[ChatMessage] = []
     if answer.reasoning:
         status = "done" if answer.text or answer.status is AnswerStatus.DONE else "pending"
-        messages.append(page_message("thought", answer.reasoning, title=text.THINKING, status=status))
+        messages.append(thought_message(answer.reasoning, status=status))
     if answer.text:
-        messages.append({"role": "assistant", "content": answer.text})
+        messages.append(answer_message(answer.text))
     receipt = replace(build_receipt(turn, answer, services), total=total, is_masked=turn.privacy == "anonymise")
     log = f"{visit.next_id} {receipt.model_id}"
     return [*messages, page_message("receipt", receipt.to_html(), log=log)]

@@ -12,6 +12,7 @@ import gradio as gr
 from omni.errors import OmniError, StoreError
 from omni.gateway.providers import HUGGING_FACE, Credential
 from omni.privacy import redact
+from omni.safe_text import escape_html
 from omni.ui import text
 from omni.ui.door import Caller, name_of
 from omni.ui.services import Services
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 def to_visitor_error(error: Exception) -> gr.Error:
     """What a visitor reads: the text of a known error; any other is logged and shown as one plain sentence."""
     if isinstance(error, OmniError):
-        return gr.Error(redact(str(error)), title="", print_exception=False)
+        return gr.Error(escape_html(redact(str(error))), title="", print_exception=False)
     # type and place only: the text of an error may quote a prompt
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{frames[-1].name}:{frames[-1].lineno}" if frames else "unknown place"

@@ -6,9 +6,11 @@ from typing import Any
 
 import gradio as gr
 
+from omni.safe_text import LATEX_DELIMITERS
 from omni.ui import text
 from omni.ui.answering import on_answer, on_clear, on_stop
 from omni.ui.boundary import bind
+from omni.ui.copying import wire_copying
 from omni.ui.foot import Foot, build_foot
 from omni.ui.judging import on_like
 from omni.ui.keeping import wire_keeping
@@ -97,6 +99,7 @@ def _build_chatbot() -> gr.Chatbot:
         buttons=["copy"],
         feedback_options=("Like", "Dislike"),
         allow_tags=False,
+        latex_delimiters=LATEX_DELIMITERS,
     )
 
 
@@ -137,4 +140,5 @@ def _wire(wires: Wires, services: Services) -> None:
         queue=False,
         **QUIET,
     )
+    wire_copying()
     wire_keeping(chatbot, panel, foot.note, [*answers, stopped, cleared])

@@ -1,9 +1,9 @@
 """The compare tab: one prompt, two answers that stream together, and a vote."""
 
+import inspect
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, replace
-from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -11,6 +11,7 @@ import gradio as gr
 from omni.errors import InputError
 from omni.figures import format_quality, format_seconds, format_usd
 from omni.gateway import Answer, AnswerStatus, Question, watch_together
+from omni.safe_text import LATEX_DELIMITERS, escape_html, escape_markdown, to_safe_markdown
 from omni.sessions import Session
 from omni.types import Candidate, Conversation, Preferences
 from omni.ui import text
@@ -133,7 +134,7 @@ async def on_compare(
     calls = [to_asked(side.turn, caller, model_ids=None if side.is_router else (side.model_id,)) for side in sides]
     instead = await _notice_instead(calls, caller, services)
     if instead is not None:
-        shown = [(f"*{instead}*", facts_html(side, None, services)) for side in sides]
+        shown = [(f"*{escape_markdown(instead)}*", facts_html(side, None, services)) for side in sides]
         yield _update(shown, is_running=False)
         return
     answers: tuple[Answer | None, ...] = (None, None)
@@ -217,13 +218,13 @@ def answer_markdown(answer: Answer | None) -> str:
     if answer is None or (answer.status is AnswerStatus.WAITING and not answer.text):
         return f"*{text.WAITING} …*"
     if answer.status is AnswerStatus.FAILED:
-        return f"**{text.FAILED.format(error=answer.error)}**"
+        return f"**{escape_markdown(text.FAILED.format(error=answer.error))}**"
     if not answer.text and answer.reasoning:
         return f"*{text.THINKING} …*"
-    broken = (
-        f"\n\n**{text.INTERRUPTED.format(error=answer.error)}**" if answer.status is AnswerStatus.INTERRUPTED else ""
-    )
-    return answer.text + broken
+    shown = to_safe_markdown(inspect.cleandoc(answer.text))  # as Gradio does, which would move lines afterwards (6.31)
+    if answer.status is AnswerStatus.INTERRUPTED:
+        return f"{shown}\n\n**{escape_markdown(text.INTERRUPTED.format(error=answer.error))}**"
+    return shown
 
 
 def facts_html(side: Side, answer: Answer | None, services: Services) -> str:
@@ -233,8 +234,8 @@ def facts_html(side: Side, answer: Answer | None, services: Services) -> str:
     rows = _expected_cells(expected) if answer is None else _actual_cells(answer, expected, services)
     why = side.turn.explanation.headline if side.turn.explanation else ""
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows)
-    because = f'<p class="because">{escape(why)}</p>' if why else ""
-    return f'<div class="facts-card"><h2 class="model">{escape(model_id)}</h2>{because}<dl>{cells}</dl></div>'
+    because = f'<p class="because">{escape_html(why)}</p>' if why else ""
+    return f'<div class="facts-card"><h2 class="model">{escape_html(model_id)}</h2>{because}<dl>{cells}</dl></div>'
 
 
 def _expected_cells(expected: Candidate | None) -> list[tuple[str, str]]:
@@ -292,7 +293,11 @@ def build_compare(services: Services, privacy_mode: gr.Radio, router_key: gr.Sta
                 gr.HTML(f'<p class="eyebrow">{label}</p>')
                 facts = gr.HTML(elem_id=f"compare-{name}-facts")
                 answer = gr.Markdown(
-                    text.COMPARE_EMPTY, elem_id=f"compare-{name}-answer", elem_classes="answer", container=True
+                    text.COMPARE_EMPTY,
+                    elem_id=f"compare-{name}-answer",
+                    elem_classes="answer",
+                    container=True,
+                    latex_delimiters=LATEX_DELIMITERS,
                 )
                 sides.append((answer, facts))
     with gr.Row(visible=False, elem_id="compare-votes") as votes:

@@ -1,11 +1,11 @@
 """What the expected quality rests on, as small tables. Pure; everything from outside is escaped."""
 
 from collections.abc import Mapping
-from html import escape
 
 from omni.evidence import Evidence, RecordedPrompt
 from omni.explain import rounded_parts
 from omni.figures import DASH, short_name
+from omni.safe_text import escape_html
 from omni.types import Decision
 from omni.ui import text
 from omni.vocabulary import quality_word
@@ -40,10 +40,10 @@ def _nearest_html(evidence: Evidence) -> str:
     head = [*text.NEAREST_HEAD, *(short_name(model_id) for model_id in shown)]
     rows = []
     for each in evidence.nearest:
-        figures = [escape(each.category or DASH), f"{each.similarity:.2f}", *_scores(each, shown)]
-        rows.append(_row(f"<code>{escape(each.prompt_id)}</code>", figures))
+        figures = [escape_html(each.category or DASH), f"{each.similarity:.2f}", *_scores(each, shown)]
+        rows.append(_row(f"<code>{escape_html(each.prompt_id)}</code>", figures))
         if each.text:
-            rows.append(f'<tr class="said"><td colspan="{len(head)}">{escape(each.text)}</td></tr>')
+            rows.append(f'<tr class="said"><td colspan="{len(head)}">{escape_html(each.text)}</td></tr>')
     return _table(head, rows) + f'<p class="hint">{text.NEAREST_NOTE}</p>'
 
 
@@ -57,11 +57,11 @@ def _row(first: str, others: list[str]) -> str:
 
 
 def _table(head: list[str], rows: list[str]) -> str:
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    heads = "".join(f'<th scope="col">{escape_html(name)}</th>' for name in head)
     return (
         f'<div class="scroll evidence" tabindex="0"><table class="plain"><tr>{heads}</tr>{"".join(rows)}</table></div>'
     )
 
 
 def _fold(title: str, body: str) -> str:
-    return f"<details><summary>{escape(title)}</summary>{body}</details>"
+    return f"<details><summary>{escape_html(title)}</summary>{body}</details>"

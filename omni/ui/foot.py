@@ -1,11 +1,11 @@
 """What stands between the chat and the prompt: at most two buttons that fit the last answer, and a quiet line."""
 
-from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from omni.gateway import AnswerStatus
+from omni.safe_text import escape_html
 from omni.ui import text
 
 
@@ -47,4 +47,4 @@ def foot_after(status: AnswerStatus, *, has_next: bool) -> Foot:
 
 def note_html(words: str) -> str:
     """One line that screen readers say when it changes."""
-    return f'<p class="note" role="status" aria-live="polite">{escape(words)}</p>'
+    return f'<p class="note" role="status" aria-live="polite">{escape_html(words)}</p>'

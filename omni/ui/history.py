@@ -1,10 +1,12 @@
 """Between the chat window's messages and a conversation.
 
 From the page, messages come back normalised (lists of parts); from code they are plain strings. Messages that only the
-page shows (receipts, notices, thoughts) carry metadata and never go to a model.
+page shows (receipts, notices, thoughts) carry metadata and never go to a model. Prompts and answers stand in the window
+as text that is safe to show, and go to a model as they were written.
 """
 
 import base64
+import inspect
 import mimetypes
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 from omni.errors import InputError
 from omni.gateway import Question
+from omni.safe_text import to_raw_text, to_safe_markdown
 from omni.types import Conversation, Message
 from omni.ui import text
 
@@ -25,11 +28,31 @@ ChatMessage = dict[str, Any]
 def user_messages(prompt: str, files: Sequence[str]) -> list[ChatMessage]:
     """What a visitor sent, as messages of the chat window: pictures first."""
     pictures: list[ChatMessage] = [{"role": "user", "content": {"path": path}} for path in files]
-    return [*pictures, {"role": "user", "content": prompt}] if prompt.strip() else pictures
+    return [*pictures, _written("user", prompt)] if prompt.strip() else pictures
 
 
-def page_message(kind: str, content: str, **metadata: Any) -> ChatMessage:
-    """A message that only the page shows; `kind` is one of `PAGE_ONLY`."""
+def answer_message(written: str) -> ChatMessage:
+    """What a model answered."""
+    return _written("assistant", written)
+
+
+def thought_message(written: str, *, status: str) -> ChatMessage:
+    """What a model thought before it answered, folded; never sent back."""
+    return page_message("thought", _shown(written), title=text.THINKING, status=status)
+
+
+def _written(role: str, written: str) -> ChatMessage:
+    return {"role": role, "content": _shown(written)}
+
+
+def _shown(written: str) -> Any:
+    """The text as the window shows it; a part of its own where Gradio would pull lines to the left (6.31)."""
+    shown = to_safe_markdown(written)
+    return shown if inspect.cleandoc(shown) == shown else [{"type": "text", "text": shown}]
+
+
+def page_message(kind: str, content: Any, **metadata: Any) -> ChatMessage:
+    """A message that only the page shows; `kind` is one of `PAGE_ONLY`, `content` is safe to show."""
     return {"role": "assistant", "content": content, "metadata": {"id": kind, **metadata}}
 
 
@@ -132,9 +155,9 @@ def _read_content(content: Any) -> tuple[str, tuple[str, ...]]:
     texts, urls = [], []
     for part in parts:
         if isinstance(part, str):
-            texts.append(part)
+            texts.append(to_raw_text(part))
         elif isinstance(part, Mapping) and part.get("type") == "text":
-            texts.append(part["text"])
+            texts.append(to_raw_text(part["text"]))
         elif isinstance(part, Mapping):
             urls.append(to_data_url(Path((part.get("file") or part)["path"])))
     return "\n\n".join(texts), tuple(urls)

@@ -10,9 +10,10 @@ from omni.ui.foot import note_html
 from omni.ui.privacy_panel import PrivacyFields
 
 STORAGE_KEY = "omni-chat"
-FORM_KEY = "omni-chat-form-1"
+FORM_KEY = "omni-chat-form-2"
 """Gradio writes the value enciphered; with a fixed key it is still readable after the app was restarted. What guards it
-is the browser: storage belongs to one site."""
+is the browser: storage belongs to one site. The number counts what messages may hold: those of an earlier form, which
+were not made safe to show, are not read."""
 
 # pictures lie in files that the server forgets
 _PLAIN = (

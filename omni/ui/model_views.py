@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 
 from omni.figures import DASH, format_count, format_seconds, format_size, format_usd, format_window
+from omni.safe_text import escape_html
 from omni.types import BenchmarkScore, ModelCard
 from omni.ui import text
 from omni.vocabulary import FACT_WORDS, LANGUAGE_WORDS
@@ -144,8 +144,9 @@ def model_card_html(card: ModelCard) -> str:
     tile_html = "".join(f'<div class="tile"><b>{value}</b><span>{name}</span></div>' for value, name in tiles)
     hub = f"https://huggingface.co/{quote(card.model_id)}"
     sections = [
-        f'<h2 class="model">{escape(card.model_id)}</h2>',
-        f'<p class="lead">{escape(_summary(card))} · <a href="{hub}" target="_blank" rel="noopener">model page</a></p>',
+        f'<h2 class="model">{escape_html(card.model_id)}</h2>',
+        f'<p class="lead">{escape_html(_summary(card))} · '
+        f'<a href="{hub}" target="_blank" rel="noopener noreferrer">model page (huggingface.co)</a></p>',
         f'<div class="tiles">{tile_html}</div>',
         _facts(card),
         _scores(card.scores),
@@ -248,7 +249,7 @@ def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> st
         return f"<details><summary>{title}: none published</summary></details>"
     shown = rows[:MAX_ROWS_OF_CARD]
     heads = "".join(f'<th scope="col">{name}</th>' for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in shown)
+    body = "".join("<tr>" + "".join(f"<td>{escape_html(cell)}</td>" for cell in row) + "</tr>" for row in shown)
     more = f"<p>… and {len(rows) - len(shown)} more.</p>" if len(rows) > len(shown) else ""
     table = f'<div class="scroll wide" tabindex="0"><table class="plain"><tr>{heads}</tr>{body}</table></div>{more}'
     return f"<details><summary>{title} <b>{len(rows)}</b></summary>{table}</details>"

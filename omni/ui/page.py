@@ -1,13 +1,13 @@
 """The whole page: header, tabs, footer."""
 
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from omni.explain import router_sentence
 from omni.gateway import Listing
+from omni.safe_text import escape_html
 from omni.ui import text
 from omni.ui.boundary import bind
 from omni.ui.chat import build_chat
@@ -67,7 +67,7 @@ def _listing_chip(listing: Listing) -> str:
 
 
 def _chip(kind: str, words: str) -> str:
-    return f'<span class="chip {kind}">{escape(words)}</span>'
+    return f'<span class="chip {kind}">{escape_html(words)}</span>'
 
 
 def header_html() -> str:
@@ -80,15 +80,15 @@ def footer_html(services: Services) -> str:
     catalog, router = services.catalog, services.router
     lines = [
         text.PRIVACY,
-        *(escape(line) for line in catalog.attributions),
+        *(escape_html(line) for line in catalog.attributions),
         text.VERSIONS.format(
-            router=escape(router_sentence(router.name)),
-            catalog=escape(catalog.version),
-            trained_on=escape(router.trained_on),
+            router=escape_html(router_sentence(router.name)),
+            catalog=escape_html(catalog.version),
+            trained_on=escape_html(router.trained_on),
         ),
     ]
     if services.storage_note:
-        lines.insert(1, f'<span class="chip bad">{escape(services.storage_note)}</span>')
+        lines.insert(1, f'<span class="chip bad">{escape_html(services.storage_note)}</span>')
     return '<footer class="foot">' + "".join(f"<p>{line}</p>" for line in lines) + "</footer>"
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from omni.figures import short_name
+from omni.safe_text import escape_html
 from omni.types import Decision
 from omni.ui import text
 from omni.ui.views import PART_ORDER
@@ -71,7 +72,7 @@ def contributions_figure(decision: Decision | None) -> "Figure":
         figure.update_yaxes(visible=False)
         return figure
     ids = decision.scores.model_ids[:N_SHOWN]
-    names = [f"{rank}. {short_name(model_id)}"[:24] for rank, model_id in enumerate(ids, start=1)]
+    names = [escape_html(f"{rank}. {short_name(model_id)}"[:24]) for rank, model_id in enumerate(ids, start=1)]
     for part, points in given_up(decision).items():
         label = text.PARTS.get(part, part)
         figure.add_bar(

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
+from omni.safe_text import escape_html
 from omni.ui import text
 from omni.ui.turns import PrivacyMode
 
@@ -76,7 +76,7 @@ def disclosure_html(disclosure: Disclosure) -> str:
     if disclosure.is_kept_here:
         kept.append(text.KEPT_BROWSER)
     lines = ((text.FOUND_TITLE, first), (text.SENT_TITLE, _sent(disclosure)), (text.KEPT_TITLE, " ".join(kept)))
-    rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(words)}</dd></div>" for name, words in lines)
+    rows = "".join(f"<div><dt>{escape_html(name)}</dt><dd>{escape_html(words)}</dd></div>" for name, words in lines)
     return f'<dl class="disclosure" aria-live="polite">{rows}</dl>'
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from omni.figures import DASH, format_count, format_seconds, format_usd
 from omni.gateway import ActualCost, Answer, AnswerStatus, Attempt
+from omni.safe_text import escape_html
 from omni.types import Candidate
 from omni.ui import text
 
@@ -32,11 +32,11 @@ class Receipt:
         provider = ""
         if self.answer is not None and self.answer.target is not None:
             via = self.answer.target.provider + (f" · {self.answer.served_by}" if self.answer.served_by else "")
-            provider = f'<span class="via">via {escape(via)}</span>'
+            provider = f'<span class="via">via {escape_html(via)}</span>'
         figures = f'<div class="facts">{self._expected_html()}{self._actual_html()}</div>'
         return (
-            f'<div class="receipt"><div class="who"><b>{escape(self.model_id)}</b>{provider}</div>'
-            f'<div class="because">{escape(self.reason)}</div>{figures}{self._notes_html()}</div>'
+            f'<div class="receipt"><div class="who"><b>{escape_html(self.model_id)}</b>{provider}</div>'
+            f'<div class="because">{escape_html(self.reason)}</div>{figures}{self._notes_html()}</div>'
         )
 
     def _expected_html(self) -> str:
@@ -62,7 +62,7 @@ class Receipt:
         )
 
     def _total_html(self) -> str:
-        return f"<span><em>{text.SO_FAR}</em> {escape(self.total)}</span>" if self.total else ""
+        return f"<span><em>{text.SO_FAR}</em> {escape_html(self.total)}</span>" if self.total else ""
 
     def _notes_html(self) -> str:
         notes = []
@@ -78,8 +78,8 @@ class Receipt:
                 notes.append(text.INTERRUPTED.format(error=answer.error))
             elif answer.finish_reason == "length":
                 notes.append(text.TRUNCATED)
-        quiet = f'<div class="because">{escape(text.RESTORED)}</div>' if self.is_masked else ""
-        return quiet + "".join(f'<div class="note">{escape(note)}</div>' for note in notes)
+        quiet = f'<div class="because">{escape_html(text.RESTORED)}</div>' if self.is_masked else ""
+        return quiet + "".join(f'<div class="note">{escape_html(note)}</div>' for note in notes)
 
 
 def _tried_notes(attempts: Sequence[Attempt]) -> list[str]:
@@ -115,4 +115,4 @@ def no_provider_html(model_id: str, reason: str, expected: Candidate, *, in_spac
 
 def notice_html(*lines: str) -> str:
     """Lines that stand in the chat instead of an answer."""
-    return f'<div class="receipt notice">{"".join(f"<div>{escape(line)}</div>" for line in lines)}</div>'
+    return f'<div class="receipt notice">{"".join(f"<div>{escape_html(line)}</div>" for line in lines)}</div>'

@@ -1,12 +1,12 @@
 """Which router decides in a visitor's chat: a quiet chip beside the preset, and one click back to the default."""
 
 from collections.abc import Callable
-from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from omni.live_router import LiveRouter
+from omni.safe_text import escape_html
 from omni.ui import text
 from omni.ui.boundary import bind
 from omni.ui.services import Services
@@ -79,10 +79,10 @@ def chip_html(key: str | None, services: Services) -> str:
     facts = f"{name.title}: {name.label}" if name.file_name else name.label
     title = f"{facts}. {offered or text.ROUTER_PUBLIC}"
     words = f"{text.ROUTER_LABEL}: {name.title}"
-    beside = f'<span class="beside">{escape(offered)}</span>' if offered else ""
+    beside = f'<span class="beside">{escape_html(offered)}</span>' if offered else ""
     return (
-        f'<div class="chips" id="router-chip" role="status" title="{escape(title)}">'
-        f'<span class="chip {"plain" if name.source == "public" else "on"}">{escape(words)}</span>{beside}</div>'
+        f'<div class="chips" id="router-chip" role="status" title="{escape_html(title)}">'
+        f'<span class="chip {"plain" if name.source == "public" else "on"}">{escape_html(words)}</span>{beside}</div>'
     )
 
 

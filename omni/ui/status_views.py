@@ -1,7 +1,6 @@
 """How the model servers do, as tables and short pieces of HTML. Pure; everything from outside is escaped."""
 
 from collections.abc import Sequence
-from html import escape
 
 import pandas as pd
 
@@ -9,6 +8,7 @@ from omni.figures import DASH, format_count, format_percent, format_seconds
 from omni.gateway import BreakerState, ErrorKind
 from omni.gateway.snapshots import Health
 from omni.gateway.status import GatewayStatus, ListingState, ProviderStatus
+from omni.safe_text import escape_cells, escape_html
 from omni.ui import text
 
 MODEL_COLUMNS = (
@@ -40,7 +40,7 @@ def provider_html(provider: ProviderStatus) -> str:
     marks = [
         name for name, is_so in ((text.MARK_LOCAL, provider.is_local), (text.MARK_FOUND, provider.is_found)) if is_so
     ]
-    chips = "".join(f'<span class="chip">{escape(mark)}</span>' for mark in marks)
+    chips = "".join(f'<span class="chip">{escape_html(mark)}</span>' for mark in marks)
     figures = [
         (text.FIGURE_SUCCESS, format_percent(provider.success)),
         (text.FIGURE_FIRST, format_seconds(provider.first_token_p50_s)),
@@ -50,10 +50,11 @@ def provider_html(provider: ProviderStatus) -> str:
         (text.FIGURE_ASKED, f"{format_count(provider.n_calls)}, {format_count(provider.n_failed)} failed"),
     ]
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
-    notes = "".join(f"<li>{escape(note)}</li>" for note in notes_on(provider))
+    notes = "".join(f"<li>{escape_html(note)}</li>" for note in notes_on(provider))
     return (
-        f'<section class="facts-card server" aria-label="{escape(provider.name)}"><h2 class="model">'
-        f'{escape(provider.name)}</h2><div class="chips"><span class="chip {kind}">{escape(state)}</span>{chips}</div>'
+        f'<section class="facts-card server" aria-label="{escape_html(provider.name)}"><h2 class="model">'
+        f'{escape_html(provider.name)}</h2><div class="chips">'
+        f'<span class="chip {kind}">{escape_html(state)}</span>{chips}</div>'
         f"<dl>{cells}</dl>{f'<ul>{notes}</ul>' if notes else ''}{_taken_html(provider)}</section>"
     )
 
@@ -102,7 +103,7 @@ def model_table(models: Sequence[Health]) -> pd.DataFrame:
         )
         for model in models
     ]
-    return pd.DataFrame(rows, columns=list(MODEL_COLUMNS))
+    return escape_cells(pd.DataFrame(rows, columns=list(MODEL_COLUMNS)))
 
 
 def _speed(tokens_per_s: float | None) -> str:
@@ -144,7 +145,7 @@ def _taken_html(provider: ProviderStatus) -> str:
     if not provider.taken_for:
         return ""
     rows = "".join(
-        f"<li><code>{escape(name)}</code> {text.TAKEN_FOR} <code>{escape(model_id)}</code></li>"
+        f"<li><code>{escape_html(name)}</code> {text.TAKEN_FOR} <code>{escape_html(model_id)}</code></li>"
         for name, model_id in provider.taken_for
     )
     return f"<details><summary>{text.TAKEN_TITLE.format(n=len(provider.taken_for))}</summary><ul>{rows}</ul></details>"

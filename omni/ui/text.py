@@ -45,7 +45,7 @@ TURNED_DOWN = "You rejected {model} in this conversation."
 OUTGREW = "The conversation has outgrown {model} ({detail}), so it moves to a model with a larger window."
 CANNOT_GO_ON = "The conversation was with {model}, which cannot go on: {detail}."
 SO_FAR = "so far"
-RESTORED = "Private data went out as placeholders and was put back here."
+RESTORED = "Private data went out as placeholders and was put back here, but not in web addresses."
 NOT_JUDGED = "You can only rate answers from this visit."
 THANKS_UP = "Thank you. This counts for {model} on {task}: a little, and for all visitors."
 THANKS_DOWN = "Thank you. This counts against {model} on {task}: a little, and for all visitors."
@@ -61,7 +61,8 @@ NO_LOCAL = "No model server was found on this machine. Start one, for example Ol
 
 PRIVACY_LABEL = "How prompts are sent"
 PRIVACY_INFO = (
-    "Placeholders such as [EMAIL_1] replace private data before sending; the answer gets the real values back."
+    "Placeholders such as [EMAIL_1] replace private data before sending; the answer gets the real values back, but not "
+    "in web addresses."
 )
 PRIVACY_MODES: tuple[tuple[str, str], ...] = (
     ("As they are", "standard"),

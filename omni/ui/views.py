@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from omni.figures import (
     short_name,
 )
 from omni.references import ReferenceChoice
+from omni.safe_text import escape_cells, escape_html
 from omni.types import Decision, Exclusion, Explanation, PromptProfile, Reason
 from omni.ui import text
 from omni.ui.evidence_views import evidence_html
@@ -57,7 +57,7 @@ def candidate_table(decision: Decision) -> pd.DataFrame:
     ]
     table = dict(zip(CANDIDATE_COLUMNS, columns, strict=True))
     table |= {text.PARTS[part].capitalize(): (100 * scores.parts[part]).round(2) for part in state}
-    return pd.concat([pd.DataFrame(table), *_not_offered(decision)], ignore_index=True)
+    return escape_cells(pd.concat([pd.DataFrame(table), *_not_offered(decision)], ignore_index=True))
 
 
 def _not_offered(decision: Decision) -> list[pd.DataFrame]:
@@ -90,13 +90,13 @@ def why_html(
     tiles = "".join(f'<div class="tile"><b>{value}</b><span>{name}</span></div>' for name, value in figures)
     parts = [
         f'<p class="eyebrow">{text.WHY_TITLE}</p>',
-        f'<h2 class="model" id="chosen-model">{escape(chosen.model_id)}</h2>',
-        f'<p class="lead">{escape(explanation.headline)}</p>',
+        f'<h2 class="model" id="chosen-model">{escape_html(chosen.model_id)}</h2>',
+        f'<p class="lead">{escape_html(explanation.headline)}</p>',
         f'<div class="tiles">{tiles}</div>',
         _list([*notes, *explanation.reasons]),
     ]
     if explanation.runner_up:
-        parts.append(f"<p>{escape(explanation.runner_up)}</p>")
+        parts.append(f"<p>{escape_html(explanation.runner_up)}</p>")
     parts.append(evidence_html(decision, evidence))
     if explanation.flips:
         flips = [f"{short_name(flip.model_id)} would win {flip.what}." for flip in explanation.flips]
@@ -111,7 +111,7 @@ def refusal_html(decision: Decision) -> str:
     rules = _list([rule.sentence for rule in decision.rules])
     return (
         f'<section class="card" aria-label="{text.WHY_TITLE}"><p class="eyebrow">{text.NOT_ASKED_TITLE}</p>'
-        f'<p class="lead">{escape(decision.message or "")}</p>{rules}</section>'
+        f'<p class="lead">{escape_html(decision.message or "")}</p>{rules}</section>'
     )
 
 
@@ -141,8 +141,8 @@ def reading_html(profile: PromptProfile) -> str:
     warnings = [text.FOUND_KIND.format(kind=text.KINDS.get(kind, text.OTHER_KIND)[0]) for kind in profile.privacy_kinds]
     if profile.safety != "general":
         warnings.append(text.SAFETY[profile.safety])
-    chip_html = "".join(f'<span class="chip">{escape(chip)}</span>' for chip in chips)
-    chip_html += "".join(f'<span class="chip warn">{escape(chip)}</span>' for chip in warnings)
+    chip_html = "".join(f'<span class="chip">{escape_html(chip)}</span>' for chip in chips)
+    chip_html += "".join(f'<span class="chip warn">{escape_html(chip)}</span>' for chip in warnings)
     difficulty = _bar(text.DIFFICULTY, profile.difficulty, "amber")
     return (
         f'<section class="card" aria-label="{text.READ_TITLE}"><p class="eyebrow">{text.READ_TITLE}</p>'
@@ -166,12 +166,13 @@ def exclusions_html(decision: Decision, search: str = "") -> str:
 def _reason_html(reason: Reason, exclusions: Sequence[Exclusion]) -> str:
     says_more = len({exclusion.detail for exclusion in exclusions}) > 1
     rows = [
-        f"<li><code>{escape(exclusion.model_id)}</code>{f' {escape(exclusion.detail)}' if says_more else ''}</li>"
+        f"<li><code>{escape_html(exclusion.model_id)}</code>"
+        f"{f' {escape_html(exclusion.detail)}' if says_more else ''}</li>"
         for exclusion in exclusions[:MAX_NAMES_SHOWN]
     ]
     if len(exclusions) > MAX_NAMES_SHOWN:
         rows.append(f"<li>… and {len(exclusions) - MAX_NAMES_SHOWN} more</li>")
-    summary = f"<b>{len(exclusions)}</b> {escape(text.REASONS[reason])}"
+    summary = f"<b>{len(exclusions)}</b> {escape_html(text.REASONS[reason])}"
     return f"<details><summary>{summary}</summary><ul>{''.join(rows)}</ul></details>"
 
 
@@ -182,13 +183,13 @@ def _why_not_html(decision: Decision, wanted: str) -> str:
         if wanted in model_id.casefold():
             behind = 100 * (best - decision.candidates[rank - 1].utility)
             place = "answers" if rank == 1 else f"ranked {rank}, {behind:.2f} points behind"
-            rows.append(f"<li><code>{escape(model_id)}</code> {place}</li>")
+            rows.append(f"<li><code>{escape_html(model_id)}</code> {place}</li>")
     for exclusion in decision.excluded:
         if wanted in exclusion.model_id.casefold():
             reason = exclusion.detail or text.REASONS[exclusion.reason]
-            rows.append(f"<li><code>{escape(exclusion.model_id)}</code> was left out: {escape(reason)}</li>")
+            rows.append(f"<li><code>{escape_html(exclusion.model_id)}</code> was left out: {escape_html(reason)}</li>")
     if not rows:
-        return f"<p>No model of the catalog has “{escape(wanted)}” in its name.</p>"
+        return f"<p>No model of the catalog has “{escape_html(wanted)}” in its name.</p>"
     return f"<ul>{''.join(rows[:MAX_NAMES_SHOWN])}</ul>"
 
 
@@ -199,7 +200,7 @@ def what_if_html(now: Decision, other: Decision) -> str:
         chosen = decision.chosen
         cells = (
             text.PRESET_NAMES[decision.preferences.preset],
-            f"<code>{escape(short_name(chosen.model_id))}</code>",
+            f"<code>{escape_html(short_name(chosen.model_id))}</code>",
             format_percent(chosen.quality),
             format_usd(chosen.cost_usd),
             format_seconds(chosen.latency_s),
@@ -220,8 +221,8 @@ def references_html(choices: Sequence[ReferenceChoice], decision: Decision) -> s
         row = places.get(choice.model_id)
         candidate = None if row is None else decision.candidates[row]
         cells = (
-            escape(choice.policy),
-            f"<code>{escape(short_name(choice.model_id))}</code>",
+            escape_html(choice.policy),
+            f"<code>{escape_html(short_name(choice.model_id))}</code>",
             format_percent(candidate.quality) if candidate else DASH,
             format_usd(candidate.cost_usd) if candidate else DASH,
             str(candidate.rank) if candidate else DASH,
@@ -238,7 +239,7 @@ def _difference(now: Decision, other: Decision) -> str:
         words.append(f"{_multiple(other.chosen.cost_usd / now.chosen.cost_usd)} the cost")
     if now.chosen.latency_s and other.chosen.latency_s:
         words.append(f"{_multiple(other.chosen.latency_s / now.chosen.latency_s)} the time")
-    return f"{escape(short_name(other.chosen.model_id))} would answer: {', '.join(words)}."
+    return f"{escape_html(short_name(other.chosen.model_id))} would answer: {', '.join(words)}."
 
 
 def _multiple(ratio: float) -> str:
@@ -258,16 +259,16 @@ def _mark(basis: str | None) -> str:
 
 def _bar(name: str, share: float, kind: str = "") -> str:
     percent = format_percent(share)
-    fill = f'<i role="img" aria-label="{escape(name)} {percent}"><u style="width:{100 * share:.1f}%"></u></i>'
-    return f'<div class="bar {kind}"><span>{escape(name)}</span>{fill}<b>{percent}</b></div>'
+    fill = f'<i role="img" aria-label="{escape_html(name)} {percent}"><u style="width:{100 * share:.1f}%"></u></i>'
+    return f'<div class="bar {kind}"><span>{escape_html(name)}</span>{fill}<b>{percent}</b></div>'
 
 
 def _list(lines: Sequence[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+    return "<ul>" + "".join(f"<li>{escape_html(line)}</li>" for line in lines) + "</ul>"
 
 
 def _fold(title: str, body: str) -> str:
-    return f"<details><summary>{escape(title)}</summary>{body}</details>"
+    return f"<details><summary>{escape_html(title)}</summary>{body}</details>"
 
 
 __all__ = [

@@ -18,7 +18,7 @@ from omni.store import open_store
 from omni.types import Conversation
 from omni.ui import build_page, text
 from omni.ui.answering import AnswerUpdate, on_answer
-from omni.ui.boundary import bind
+from omni.ui.boundary import bind, to_visitor_error
 from omni.ui.compare import CompareUpdate, VoteUpdate, on_compare, on_vote, side_choices
 from omni.ui.judging import LikeUpdate
 from omni.ui.models import on_filter, on_select
@@ -196,6 +196,12 @@ def test_the_footer_credits_sources_and_says_what_is_not_kept() -> None:
     )
     for words in (*versions, "Example Board", "CC-BY-4.0", "PID 7", "never stored"):
         assert words in html
+
+
+def test_errors_are_words() -> None:
+    """Gradio shows an error's text as HTML."""
+    error = to_visitor_error(InputError("no <img src='http://x'> here"))
+    assert error.message == "no &lt;img src=&#x27;http://x&#x27;&gt; here"
 
 
 def test_unexpected_errors_become_one_plain_sentence() -> None:
