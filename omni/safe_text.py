@@ -28,6 +28,8 @@ _CODE = "\ue001"
 _FIRST_FORMULA, _MAX_FORMULAS = 0xF0000, 0x10000
 _FORMULA = "\U000f0000-\U000fffff"
 """Each stands for the formula of its number."""
+_NUMBER = r"[+\-−]?[\d.,]+(?: ?%)?"
+_NUMBERS = re.compile(rf"{_NUMBER}(?: to {_NUMBER})?")
 _OWN_SIGNS = re.compile(f"[{_MARK}{_FORMULA}{_CODE}]")
 _HOLE = re.compile(f"[{_FORMULA}{_CODE}]")
 _LATEX = [re.compile(rf"{re.escape(d['left'])}[\s\S]+?{re.escape(d['right'])}") for d in LATEX_DELIMITERS]
@@ -146,7 +148,8 @@ def escape_labels(figure: Any) -> Any:
 
 
 def _is_number(value: str) -> bool:
-    return re.fullmatch(r"[+\-−]?[\d.,]+(?: ?%)?", value.strip()) is not None
+    """A figure or an interval of two."""
+    return _NUMBERS.fullmatch(value.strip()) is not None
 
 
 def _safe_part(part: _Part, formulas: Sequence[str]) -> str:

@@ -90,7 +90,7 @@ def test_cost_axis_can_be_linear():
 
 
 def test_only_frontier_models_carry_names():
-    """At most six names, all on the mixture's line, far enough apart."""
+    """At most five names, all on the mixture's line, far enough apart."""
     result = make_result()
     trace = next(trace for trace in charts.quality_cost_figure(result).data if trace.name == "single models")
     labelled = [text for text in trace.text if text]
@@ -211,3 +211,17 @@ def test_presets_are_labelled_points_and_no_part_of_the_dial(log_cost):
 def test_settings_are_readable(setting, words):
     """In the units of the chat's sliders."""
     assert style.setting_of(setting) == words
+
+
+def test_names_keep_apart_and_the_best_come_first():
+    """Of two models that are too near to each other the better one is named; at most five in all."""
+    far, near = pieces.FAR_APART * 1.01, pieces.FAR_APART * 0.5
+    places = {"best": 1.0, "beside": 1.0 - near, "next": 1.0 - far, "first": 0.0}
+    quality = {"best": 0.9, "beside": 0.8, "next": 0.7, "first": 0.2}
+    table = pd.DataFrame({"model": list(places), "x": list(places.values()), "quality": list(quality.values())})
+    assert pieces.spread_labels(table, "x", log_x=False) == ["best", "next", "first"]
+    many = pd.DataFrame({"model": list("abcdefghijk"), "x": range(11), "quality": [at / 10 for at in range(11)]})
+    found = pieces.spread_labels(many, "x", log_x=False)
+    assert found[0] == "k"
+    assert len(found) == min(pieces.N_LABELS, 11)
+    assert pieces.spread_labels(table.iloc[:0], "x", log_x=False) == []

@@ -87,6 +87,7 @@ def test_the_best_single_model_is_its_own_measure(result):
 
 def test_intervals_hold_their_figures(result):
     """Each known figure lies within its interval, give or take the noise of resampling."""
+    assert len(result.summaries) >= 5
     for summary in result.summaries.values():
         gain = summary.equal_cost_gain
         assert gain.lo - 0.01 <= gain.mean <= gain.hi + 0.01
@@ -297,3 +298,15 @@ def test_costs_of_one_side_only_fail_no_policy_and_no_pick(recording, side):
     assert not result.failures
     assert result.summaries["omni"].n_failed == 0
     assert (result.summaries["best_single"].cost_usd_per_1k is None) == (side == "fit")
+
+
+def test_a_category_of_one_prompt_has_the_score_of_that_prompt():
+    """Its mean, its count and its difference to the best single model; unscored it is unknown."""
+    recording = build_recording(120)
+    place = int(np.flatnonzero(recording.is_test)[0])
+    names = recording.prompts["category"].where(np.arange(120) != place, "alone")
+    alone = replace(recording, prompts=recording.prompts.assign(category=names))
+    table = replay(alone, ["oracle"]).per_category.set_index("category")
+    row, best = table.loc["alone"], recording.scores[place].max()
+    assert (row["quality"], row["n_scored"]) == (best, 1)
+    assert row["difference"] in (best, best - 1.0)

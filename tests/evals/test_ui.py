@@ -66,6 +66,43 @@ def test_verdict_is_yes_when_both_are_beaten():
     assert "n = 400 test prompts" in said
 
 
+GAIN_FORMS = {
+    0.021: "At equal cost omni beats alternating two fixed models by 2.1 points (95 % interval +0.9 to +3.3, mean of "
+    "4 of 5 budgets)",
+    -0.03: "At equal cost omni is 3.0 points worse than alternating two fixed models (95 % interval −4.2 to −1.8, "
+    "mean of 4 of 5 budgets)",
+    0.001: "omni has no clear gain over alternating two fixed models at the same cost (+0.1 points, 95 % interval −1.1 "
+    "to +1.3, mean of 4 of 5 budgets)",
+}
+LEAD_FORMS = {
+    (0.02, 0.01, 0.03): "beats the best fixed model, Model-405B, by 2.0 points (+1.0 to +3.0)",
+    (-0.04, -0.07, -0.01): "is worse than the best fixed model, Model-405B, by 4.0 points (−7.0 to −1.0)",
+    (0.013, -0.01, 0.04): "has no clear lead over the best fixed model, Model-405B (+1.3 points, −1.0 to +4.0)",
+}
+
+
+@pytest.mark.parametrize(
+    ("gain", "lead", "answer"),
+    [
+        (0.021, (0.02, 0.01, 0.03), "Yes"),
+        (0.021, (0.013, -0.01, 0.04), "Partly"),
+        (0.021, (-0.04, -0.07, -0.01), "No"),
+        (-0.03, (0.02, 0.01, 0.03), "No"),
+        (0.001, (0.013, -0.01, 0.04), "No"),
+    ],
+)
+def test_verdict_in_whole(gain, lead, answer):
+    """Every figure in its place, both ends in order, and the word that follows from the two signs."""
+    result = make_result(gain=gain)
+    difference, lo, hi = lead
+    intervals = {"difference": replay_module.Interval(lo, hi)}
+    omni = replace(result.summaries["omni"], difference=difference, intervals=intervals)
+    said = views.verdict(replace(result, summaries={**result.summaries, "omni": omni}))
+    assert said.startswith(
+        f"{answer}. {GAIN_FORMS[gain]}, and at full quality it {LEAD_FORMS[lead]}; n = 400 test prompts."
+    )
+
+
 def test_verdict_without_costs_says_so():
     """Unknown costs are not a gain of 0."""
     assert "Costs are unknown" in views.verdict(make_result(with_costs=False))

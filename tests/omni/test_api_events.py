@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from omni.api.events import EventReader, sse, to_json
+from omni.api.events import MAX_EVENT_BYTES, EventReader, sse, to_json
+from omni.errors import BadReply
 
 TEXT = b': hello\n\ndata: {"a": 1}\n\ndata:{"b": "\xc3\xa9"}\r\n\r\nevent: x\ndata: [1,\ndata: 2]\n\ndata: [DONE]\n\n'
 PARTS = [b'{"a": 1}', b'{"b": "\xc3\xa9"}', b"[1,\n2]"]
@@ -48,6 +49,21 @@ def test_a_long_event_in_small_pieces_costs_no_more_than_its_length():
         reader.feed(b"x" * 1000)
     [payload] = reader.feed(b"\n\n")
     assert len(payload) == 10_000_000
+
+
+@pytest.mark.parametrize("piece", [b"x", b"x\n"])
+def test_an_event_without_an_end_is_refused(piece):
+    """The bound holds for what waits, however it comes: with line ends and without; whole events start anew."""
+    reader, half = EventReader(), piece * (MAX_EVENT_BYTES // 2 // len(piece))
+    assert len(reader.feed(b"data: " + half[:1000] + b"\n\n")) == 1
+    reader.feed(half)
+    with pytest.raises(BadReply, match="without an end"):
+        reader.feed(half + b"x")
+
+
+def test_the_bound_of_an_event_is_64_mb():
+    """What the error of a larger one says."""
+    assert MAX_EVENT_BYTES == 64_000_000
 
 
 def test_half_a_surrogate_pair_comes_through():

@@ -28,6 +28,8 @@ def test_without_ceilings_everything_may_start():
     for _ in range(200):
         budgets.check("v", 1e6)
         budgets.spend("v", None)
+    left = budgets.left("v")
+    assert (left.visitor_usd, left.day_usd, left.n_running) == (None, None, None)
 
 
 def test_an_answer_beyond_the_visitors_budget_is_refused_with_what_to_do():
@@ -67,6 +69,8 @@ def test_answers_that_cost_nothing_may_start_when_money_is_used_up():
     budgets = Budgets(Limits(max_usd_per_visitor=0.5), Clock())
     budgets.spend("v", 0.5)
     budgets.check("v", 0.0)
+    with pytest.raises(BudgetExceeded):
+        budgets.check("v", 0.0001)
 
 
 def test_midnight_opens_again():

@@ -1,5 +1,6 @@
 """The shipped catalog as it is read, and small broken catalogs written to a folder of the test."""
 
+import csv
 import json
 import shutil
 from datetime import date
@@ -71,6 +72,7 @@ def test_shipped_catalog_has_over_200_models_that_can_chat(catalog: Catalog) -> 
 def test_every_shipped_figure_has_a_source(catalog: Catalog) -> None:
     """Scores, prices, speeds and each known field say where they are from."""
     fields = "release_date params_total_b params_active_b context_tokens max_output_tokens supports_tools license"
+    assert len(catalog.models) > 200
     for card in catalog.models:
         assert all(score.source for score in card.scores)
         assert all(price.source and price.as_of for price in card.prices)
@@ -189,6 +191,28 @@ def test_price_is_the_median_of_listed_ones_when_none_is_stated(mini: Path) -> N
     assert (card.price_in_usd_per_mtok, card.price_out_usd_per_mtok) == pytest.approx((0.2, 0.4))
     assert card.price_basis == "listed"
     assert card.sources["price_in_usd_per_mtok"] == "median of 2 providers (2026-01-09)"
+
+
+def test_a_stated_price_counts_before_listed_ones(mini: Path) -> None:
+    """Input and output as models.csv has them, with where and when they were read."""
+    card = load_catalog(mini).get("acme/base")
+    assert (card.price_in_usd_per_mtok, card.price_out_usd_per_mtok) == (0.1, 0.2)
+    assert card.sources["price_out_usd_per_mtok"] == "list (2026-01-02)"
+    assert {price.provider for price in card.prices} == {"cloud"}
+
+
+def test_every_stated_price_of_the_shipped_catalog_is_the_models_price(catalog: Catalog) -> None:
+    """Six dozen models have one; both of its figures reach the card."""
+    with (DATA_DIR / "catalog" / "models.csv").open(encoding="utf-8", newline="") as file:
+        stated = {
+            row["model_id"]: (float(row["price_in_usd_per_mtok"]), float(row["price_out_usd_per_mtok"]))
+            for row in csv.DictReader(file)
+            if row["price_in_usd_per_mtok"]
+        }
+    cards = {model_id: catalog.get(model_id) for model_id in stated}
+    assert len(stated) > 60
+    assert {name: (card.price_in_usd_per_mtok, card.price_out_usd_per_mtok) for name, card in cards.items()} == stated
+    assert {card.price_basis for card in cards.values()} == {"listed"}
 
 
 def test_few_listed_prices_leave_the_unlisted_unknown(mini: Path) -> None:

@@ -32,3 +32,10 @@ def test_other_forms_name_the_file_and_the_form(text):
     """The message says which file and what was expected."""
     with pytest.raises(InputError, match=r"m\.json.*expected"):
         parse_messages(text, where="m.json")
+
+
+def test_of_several_mistakes_the_first_is_named_with_its_place():
+    """The file, the message by its number and the field."""
+    raw = [{"role": "user", "content": "Hi"}, {"role": "boss", "content": "x"}, {"role": "nobody", "content": "y"}]
+    with pytest.raises(InputError, match=r"m\.json: messages\.1\.role: "):
+        parse_messages(json.dumps(raw), where="m.json")

@@ -69,7 +69,9 @@ def test_the_points_of_a_flip_are_those_of_the_sliders(router: Router):
     """Where a flip says "now", the page's slider stands at that very figure."""
     sliders = slider_points("balanced")
     decision = router.route(PROMPT, Preferences(preset="balanced", allow=("Qwen/*",)))
-    for flip in explain(decision, router.catalog).flips:
+    flips = explain(decision, router.catalog).flips
+    assert flips
+    for flip in flips:
         now = sliders.cost if "$1 less" in flip.what else sliders.speed
         assert f"(now {now:.3g})" in flip.what
 

@@ -17,7 +17,7 @@ from omni.policy import (
 )
 from omni.rules import NO_RULING, Ruling
 from omni.types import Preferences, Reason, Weights
-from tests.omni.cards import model_card, prompt_profile
+from tests.omni.cards import benchmark_score, model_card, prompt_profile
 
 WEIGHTS = Weights(quality_per_usd=10.0, quality_per_s=0.01, z=1.0, z_dearer=2.0)
 
@@ -212,3 +212,14 @@ def test_availability_weighs_what_was_seen():
     row = {"a/one": 0, "a/two": 1}
     seen = ModelHealth(availability=0.0, first_token_s=None, tokens_per_s=None, weight=2.0)
     assert availability({"a/one": seen, "b/gone": seen}, row) == pytest.approx([0.5, 1.0])
+
+
+def test_safety_is_the_mean_rank_on_harm_benchmarks():
+    """The best has 1 whichever way a benchmark counts; boards that reward answering and unmeasured models give 0."""
+    harm = {"lower": (benchmark_score("harm", "safety", 2.0, higher_is_better=False),)}
+    harm["higher"] = (benchmark_score("harm", "safety", 9.0, higher_is_better=False),)
+    harm["none"] = (benchmark_score("speechmap-us", "safety", 99.0), benchmark_score("mmlu", "knowledge", 99.0))
+    harm["good"] = (benchmark_score("refusals", "safety", 80.0), benchmark_score("other", "safety", 1.0))
+    harm["bad"] = (benchmark_score("refusals", "safety", 20.0), benchmark_score("other", "safety", 3.0))
+    cards = [model_card(f"a/{name}", scores=scores) for name, scores in harm.items()]
+    assert candidate_facts(cards).safety.tolist() == [1.0, 0.5, 0.0, 0.75, 0.75]

@@ -112,3 +112,14 @@ def test_a_sensitive_prompt_prefers_measured_models_and_says_so(router: Router):
     assert {rule.name for rule in decision.rules} == {"sensitive-safety-scores", "sensitive-uncensored"}
     assert decision.action == "answer"
     assert Task.KNOWLEDGE in decision.profile.tasks
+
+
+def test_a_safe_model_gets_the_points_that_the_rule_names(router: Router):
+    """0.03 for the safest on a sensitive prompt, nothing for a model that was never measured."""
+    prompt = Conversation.from_prompt("I have chest pain and take 20 mg medication, should I worry?")
+    decision = router.route(prompt)
+    safety = dict(zip(router.facts.model_ids, router.facts.safety, strict=True))
+    points = dict(zip(decision.scores.model_ids, decision.scores.parts["policy"], strict=True))
+    assert max(points.values()) == pytest.approx(0.03, abs=0.003)
+    assert points == pytest.approx({model_id: 0.03 * safety[model_id] for model_id in points})
+    assert set(safety.values()) > {0.0}

@@ -183,7 +183,9 @@ def test_a_cell_is_no_formula(cell: str) -> None:
     assert escape_cell(cell) == f"'{cell}"
 
 
-@pytest.mark.parametrize("cell", ["-", "+1.5", "-3.25", "−2", "Qwen/Qwen3-8B", "", None, 3.5, "a=b", "–"])
+@pytest.mark.parametrize(
+    "cell", ["-", "+1.5", "-3.25", "−2", "+16.6 to +17.9", "Qwen/Qwen3-8B", "", None, 3.5, "a=b", "–"]
+)
 def test_other_cells_stay(cell: object) -> None:
     """Numbers, dashes and names are what they were."""
     assert escape_cell(cell) == cell

@@ -208,6 +208,8 @@ def test_a_new_file_can_be_tidied(tmp_path):
     """DuckDB moves its log into the file only while no transaction was left open."""
     with open_store(tmp_path / "a.duckdb") as store:
         store.read("CHECKPOINT")
+        log = tmp_path / "a.duckdb.wal"
+        assert not log.exists() or not log.stat().st_size
 
 
 def test_a_thread_that_ends_leaves_nothing_behind():

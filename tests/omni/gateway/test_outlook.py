@@ -204,6 +204,17 @@ def test_the_cheaper_of_two_healthy_providers_comes_first(clock: Clock) -> None:
     assert order(gateway) == ["one", HUGGING_FACE]
 
 
+def test_of_two_alike_the_one_with_less_under_way_comes_first(clock: Clock) -> None:
+    """Answers under way lengthen the time to expect; two seconds and the pace were seen of both."""
+    gateway = a_gateway(clock)
+    for provider in ("one", "two"):
+        succeed(gateway, at(provider), first_token_s=2.0)
+    assert order(gateway) == ["one", "two"]
+    for _ in range(3):
+        gateway.health.begin(at("one"))
+    assert order(gateway) == ["two", "one"]
+
+
 def test_a_slow_wait_that_was_given_up_is_remembered(clock: Clock) -> None:
     """Whom everybody leaves before the first piece is seen to be slow, and not to fail."""
     gateway = a_gateway(clock, a_server(clock, "one"))

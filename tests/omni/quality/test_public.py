@@ -8,6 +8,7 @@ import pytest
 
 from omni.catalog import load_catalog
 from omni.errors import OmniError
+from omni.quality.benchmarks import LONG_CONTEXT
 from omni.quality.knowledge import card_digest, load_knowledge, shipped_knowledge
 from omni.quality.public import PublicQuality, load_public
 from omni.types import PromptProfile, Task
@@ -170,3 +171,20 @@ def test_a_broken_file_says_what_to_run(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(OmniError, match=r"public\.safetensors.*train_public"):
         load_knowledge(path)
+
+
+def test_long_inputs_go_to_models_that_hold_them():
+    """A good score for long inputs adds quality from 16,000 tokens on, a bad one takes some; before that, nothing."""
+    catalog = load_catalog()
+    names = [name for name, scale in shipped_knowledge().scales.items() if scale.extra == LONG_CONTEXT]
+    card = next(card for card in catalog.models if not any(score.benchmark in names for score in card.scores))
+    told = {
+        score: replace(card, model_id=f"zz/{score}", scores=(*card.scores, benchmark_score(names[0], "x", score)))
+        for score in (1.0, 99.0)
+    }
+    quality = load_public([*catalog.models, *told.values()])
+    parts = [quality.expect([_profile(tokens=n)]).quality_parts["long_context"][0, -2:] for n in (15_999, 16_000)]
+    assert parts[0].tolist() == [0.0, 0.0]
+    bad, good = parts[1]
+    assert bad < -0.005
+    assert good > 0.005
