@@ -6,11 +6,13 @@ import os
 import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # its table is made anew after every call
 
 import gradio as gr
 
 from evals.ui import build_benchmark_tab
 from omni.api import Guard, create_api, mount_api
+from omni.caps import MAX_CALLS
 from omni.config import Settings
 from omni.errors import OmniError
 from omni.privacy import install_log_redaction
@@ -30,8 +32,9 @@ def build_services(settings: Settings, router: Router | None = None) -> Services
 
 def build_app(services: Services) -> gr.Blocks:
     """The page with every tab, ready to launch."""
-    page = build_page(services, [("Benchmark", functools.partial(build_benchmark_tab, services.store, services.shelf))])
-    return page.queue(default_concurrency_limit=8, max_size=64)
+    build_tab = functools.partial(build_benchmark_tab, services.store, services.shelf, in_space=services.in_space)
+    page = build_page(services, [("Benchmark", build_tab)])
+    return page.queue(default_concurrency_limit=None, max_size=MAX_CALLS)
 
 
 def main(settings: Settings | None = None) -> int:
@@ -46,7 +49,7 @@ def main(settings: Settings | None = None) -> int:
     services.start()
     try:
         page = build_app(services)
-        api = create_api(services, guard=Guard(api_keys=settings.api_keys))
+        api = create_api(services, guard=Guard(api_keys=settings.api_keys, in_space=settings.in_space))
         print(f"Omni listens on http://{settings.host}:{settings.port}", flush=True)
         options = mount_api(launch_options(services), api)
         gc.freeze()  # What was built stays: to search it for garbage would stop every stream again and again.

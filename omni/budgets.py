@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from omni.caps import MAX_RUNNING, share_of
 from omni.errors import BudgetExceeded
 from omni.figures import format_usd
 
@@ -34,9 +35,10 @@ class Limits:
     """A day."""
     max_usd_per_day: float | None = None
     """All visitors together."""
-    max_running: int | None = None
+    max_running: int | None = MAX_RUNNING
     """Answers under way."""
     max_running_per_visitor: int | None = None
+    """None = half of them, so that one visitor cannot take every place."""
     max_unpriced_per_visitor: int = 100
     """Answers a day whose cost was known neither before nor after; asked only where money has a ceiling."""
 
@@ -47,7 +49,15 @@ class Limits:
             max_usd_per_visitor=settings.max_usd_per_visitor,
             max_usd_per_day=settings.max_usd_per_day,
             max_running=settings.max_running,
+            max_running_per_visitor=settings.max_running_per_visitor,
         )
+
+    @property
+    def own_share(self) -> int | None:
+        """Answers under way of one visitor; None = no ceiling."""
+        if self.max_running_per_visitor is not None or self.max_running is None:
+            return self.max_running_per_visitor
+        return share_of(self.max_running)
 
     @property
     def has_ceiling(self) -> bool:
@@ -169,11 +179,11 @@ class Budgets:
 
     def _check(self, account: _Account, expected_cost_usd: float | None) -> None:
         limits = self.limits
-        own_places, places = limits.max_running_per_visitor, limits.max_running
+        own_places, places = limits.own_share, limits.max_running
         if places is not None and self._total.n_running >= places:
             raise _busy(f"All {places} places are taken right now.")
         if own_places is not None and account.n_running >= own_places:
-            raise _busy(f"{own_places} of your answers are still under way.")
+            raise _busy(f"{account.n_running} of your answers are under way; {own_places} at most.", is_share=True)
         if not limits.has_ceiling or expected_cost_usd == 0.0:
             return
         self._check_usd("your budget for today", limits.max_usd_per_visitor, account, expected_cost_usd)
@@ -275,5 +285,5 @@ def _left(ceiling: float | None, account: _Account) -> float | None:
     return None if ceiling is None else max(0.0, ceiling - account.spent_usd - account.held_usd)
 
 
-def _busy(sentence: str) -> BudgetExceeded:
-    return BudgetExceeded(f"{sentence} Try again in a few seconds.", retry_after_s=BUSY_S)
+def _busy(sentence: str, *, is_share: bool = False) -> BudgetExceeded:
+    return BudgetExceeded(f"{sentence} Try again in a few seconds.", retry_after_s=BUSY_S, is_share=is_share)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from omni.caps import MAX_RUNNING
 from omni.errors import InputError
 
 DATA_DIR = Path(__file__).resolve().parent.parent / "data"
@@ -49,8 +50,10 @@ class Settings:
     """A day's ceiling; None = no ceiling."""
     max_usd_per_day: float | None = None
     """For all visitors together; None = no ceiling."""
-    max_running: int = 256
+    max_running: int = MAX_RUNNING
     """Answers under way at once."""
+    max_running_per_visitor: int | None = None
+    """The same for one API key or address; None = half of them."""
     has_oauth: bool = False
     """The Space lets visitors log in with their Hugging Face account."""
     hf_router_url: str = HF_ROUTER_URL
@@ -60,7 +63,7 @@ class Settings:
     def from_env(cls) -> "Settings":
         """Reads HF_TOKEN, OMNI_BASE_URL, OMNI_API_KEY, OMNI_SERVERS with OMNI_KEY_<NAME>, OMNI_API_KEYS, OMNI_HOST,
         OMNI_PORT, OMNI_DB, OMNI_DISCOVER, OMNI_POLICY, OMNI_ROUTER, OMNI_MAX_USD_PER_VISITOR, OMNI_MAX_USD_PER_DAY,
-        OMNI_MAX_RUNNING, and in a Space SPACE_ID and OAUTH_CLIENT_ID.
+        OMNI_MAX_RUNNING, OMNI_MAX_RUNNING_PER_VISITOR, and in a Space SPACE_ID and OAUTH_CLIENT_ID.
 
         Raises:
             InputError: A number is not one, a key holds signs that no key has, or OMNI_SERVERS cannot be read.
@@ -84,7 +87,8 @@ class Settings:
             router_path=Path(os.environ["OMNI_ROUTER"]) if os.environ.get("OMNI_ROUTER") else None,
             max_usd_per_visitor=_read_usd("OMNI_MAX_USD_PER_VISITOR"),
             max_usd_per_day=_read_usd("OMNI_MAX_USD_PER_DAY"),
-            max_running=_read_count("OMNI_MAX_RUNNING", 256),
+            max_running=_read_count("OMNI_MAX_RUNNING", MAX_RUNNING) or MAX_RUNNING,
+            max_running_per_visitor=_read_count("OMNI_MAX_RUNNING_PER_VISITOR", None),
             has_oauth=in_space and bool(os.environ.get("OAUTH_CLIENT_ID")),
         )
 
@@ -102,10 +106,13 @@ def _read_usd(name: str) -> float | None:
     return usd
 
 
-def _read_count(name: str, default: int) -> int:
-    text = os.environ.get(name) or str(default)
+def _read_count(name: str, default: int | None) -> int | None:
+    text = os.environ.get(name)
+    if not text:
+        return default
     if not text.isdecimal() or int(text) < 1:
-        raise InputError(f"{name} is {text!r}; expected a whole number from 1. Unset it for {default}.")
+        usual = "half of OMNI_MAX_RUNNING" if default is None else default
+        raise InputError(f"{name} is {text!r}; expected a whole number from 1. Unset it for {usual}.")
     return int(text)
 
 

@@ -9,6 +9,14 @@ class InputError(OmniError):
     """A prompt, option or conversation that cannot be used."""
 
 
+class CapExceeded(InputError):
+    """More than a request may hold; the text names the cap and the value, `name` the field."""
+
+    def __init__(self, message: str, *, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class CatalogError(OmniError):
     """A catalog file that cannot be used; the text names file, row and column."""
 
@@ -28,9 +36,11 @@ class NoModelAvailable(OmniError):
 class BudgetExceeded(OmniError):
     """A ceiling of cost or load; the text says which and what to do, `retry_after_s` when it opens again."""
 
-    def __init__(self, message: str, *, retry_after_s: float) -> None:
+    def __init__(self, message: str, *, retry_after_s: float, is_share: bool = False) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.is_share = is_share
+        """Whether it is the visitor's own share of what runs at once, while others can still start."""
 
 
 class ProviderError(OmniError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from omni.caps import MAX_MESSAGES, MAX_PROMPT_CHARS, check_length
 from omni.catalog import Catalog, load_catalog
 from omni.catalog.pool import pool_catalog
 from omni.conditions import NOTHING_KNOWN, Conditions, ModelHealth
@@ -40,8 +41,6 @@ from omni.types import (
 if TYPE_CHECKING:
     from omni.quality.router_file import FittedRouter
 
-MAX_PROMPT_CHARS = 4_000_000
-"""About a million tokens: more than any window in the catalog."""
 BATCH = 256
 """Prompts worked out side by side; more would only take more memory."""
 NO_MODEL = -1
@@ -372,8 +371,9 @@ def check_conversation(conversation: Conversation) -> None:
     """Whether a conversation can be routed.
 
     Raises:
-        InputError: nothing to read, or over 4 million characters.
+        InputError: nothing to read, over 4 million characters, or over 2,048 messages.
     """
+    check_length("messages", conversation.messages, MAX_MESSAGES, unit="messages")
     n_chars = sum(len(message.text) for message in conversation.messages)
     if n_chars > MAX_PROMPT_CHARS:
         raise InputError(f"The prompt has {n_chars:,} characters; {MAX_PROMPT_CHARS:,} at most. Shorten it.")

@@ -9,9 +9,11 @@ from omni.catalog import Catalog, load_catalog
 from omni.catalog.live import LiveFacts, refreshed_catalog
 from omni.conditions import Conditions
 from omni.config import Settings
+from omni.conversations import takes_long
 from omni.errors import StoreError
 from omni.evidence import Evidence
 from omni.explain import explain
+from omni.fair_pool import FairPool
 from omni.gateway import Gateway, build_gateway, finder_for, providers_from
 from omni.learning import FeedbackBoard, load_board
 from omni.live_router import LiveRouter
@@ -81,8 +83,10 @@ class Services:
     """Why nothing is kept, in a sentence."""
     feedback: FeedbackBoard | None = None
     """What votes taught; None = nothing is learned from them."""
-    budgets: Budgets | None = None
-    """Ceilings of cost and of answers under way; None = none."""
+    budgets: Budgets = field(default_factory=lambda: Budgets(Limits()), repr=False)
+    """Ceilings of cost and of answers under way."""
+    heavy: FairPool = field(default_factory=FairPool, repr=False)
+    """Where large requests are parsed and decided, visitor by visitor."""
     shelf: RouterShelf | None = field(default=None, repr=False)
     """Fitted routers that visitors switch to; None = every visitor has the default."""
     live_catalog: LiveCatalog | None = field(default=None, repr=False)
@@ -98,6 +102,26 @@ class Services:
         found = None if self.shelf is None else self.shelf.find(key)
         return self.router if found is None else found
 
+    async def route(
+        self,
+        visitor: str,
+        conversation: Conversation,
+        preferences: Preferences,
+        *,
+        conditions: Conditions,
+        router: Decider | None = None,
+    ) -> Decision:
+        """The decision of `router`, by default of the operator's; in a thread, in the visitor's turn, if it takes long.
+
+        Raises:
+            InputError: nothing to read, or above a cap.
+            NoModelAvailable: every model was excluded.
+        """
+        route = (router or self.router).route
+        if not takes_long(conversation, preferences):
+            return route(conversation, preferences, conditions=conditions)
+        return await self.heavy.run(visitor, route, conversation, preferences, conditions=conditions)
+
     def why(self, decision: Decision, router: Decider | None = None) -> Explanation:
         """The explanation of a decision of `router`, by default of the operator's."""
         router = router or self.router
@@ -110,6 +134,7 @@ class Services:
     def close(self) -> None:
         """Ends that thread, and lets another process have the store."""
         self.gateway.board.stop()
+        self.heavy.close()
         if self.store is not None:
             self.store.close()
 

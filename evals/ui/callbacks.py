@@ -5,9 +5,10 @@ import functools
 import inspect
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import gradio as gr
 import pandas as pd
@@ -15,9 +16,10 @@ import pandas as pd
 from evals import charts
 from evals.charts.style import DASH, drawing_order, label_of
 from evals.recordings import RecordingEntry
-from evals.replay import ReplayCancelled, policy_names
+from evals.replay import ReplayCancelled
 from evals.ui import text, views
-from evals.ui.runs import BenchRuns, Run
+from evals.ui.jobs import Jobs, Work
+from evals.ui.runs import BenchRuns, Request, Run
 from omni.errors import InputError, OmniError
 from omni.recording import find_recording
 from omni.recording.tables import read_card
@@ -26,6 +28,8 @@ from omni.vocabulary import LANGUAGE_WORDS
 
 DEFAULT_RECORDING = "korbench"
 POLL_S = 0.15
+REPEAT_S = 1.0
+T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 
 
@@ -86,18 +90,6 @@ class CompareUpdate(NamedTuple):
     table: pd.DataFrame
 
 
-class Board:
-    """The latest news of a replay: written by its thread, read by the page."""
-
-    def __init__(self) -> None:
-        self.latest = (0.0, text.STARTING)
-
-    def report(self, share: float, what: str) -> None:
-        """Replaces the news; a tuple is swapped whole, so no lock is needed."""
-        known = what in policy_names()
-        self.latest = (share, text.FITTING.format(policy=label_of(what)) if known else what)
-
-
 def on_load(*, runs: BenchRuns) -> Recordings:
     """The recordings, and what the first one is.
 
@@ -134,22 +126,20 @@ async def on_replay(
     Outputs: Shown
     """
     wanted = await asyncio.to_thread(runs.check, recording, policies, seed)
-    known = runs.find(runs.key_of(wanted))
+    key = await asyncio.to_thread(runs.key_of, wanted)
+    known = runs.find(key)
     if known is not None:
         yield _shown(known, text.FROM_CACHE)
         return
-    session, board = str(request.session_hash), Board()
+    session = str(request.session_hash)
     stop = runs.begin(session)
-    task = asyncio.ensure_future(asyncio.to_thread(runs.replay, wanted, report=board.report, stop=stop))
-    task.add_done_callback(take_error)
     try:
-        async for news in follow(task, board, stop):
-            yield _busy(news)
-        if stop.is_set():
-            yield _idle(text.STOPPING)
-            return
-        run = task.result()
-        yield _shown(run, f"{text.DONE.format(seconds=run.seconds)} {run.note}")
+        work = functools.partial(_replay, runs, wanted)
+        async for news in follow(runs.jobs, key, runs.visitor_of(request), work, stop):
+            if isinstance(news, Run):
+                yield _shown(news, f"{text.DONE.format(seconds=news.seconds)} {news.note}")
+            else:
+                yield _busy(news)
     except ReplayCancelled:
         yield _idle(text.STOPPING)
     except Exception:
@@ -159,7 +149,7 @@ async def on_replay(
         runs.end(session, stop)
 
 
-def on_stop(request: gr.Request, *, runs: BenchRuns) -> None:
+async def on_stop(request: gr.Request, *, runs: BenchRuns) -> None:
     """Stops this visitor's replay; the page is free at once, the policy in work ends in the background."""
     runs.stop(str(request.session_hash))
 
@@ -260,7 +250,8 @@ def on_compare(picked: list[str], *, runs: BenchRuns) -> CompareUpdate:
 def bind(handler: Callable[..., Any], runs: BenchRuns) -> Callable[..., Any]:
     """The handler with `runs` filled in and its errors made plain sentences.
 
-    A function with the remaining annotations, not a partial: gradio looks for `gr.Request` in these.
+    A plain function draws in a thread, in its visitor's turn. What comes back is a function with annotations, not a
+    partial: gradio looks for `gr.Request` in these.
     """
     if inspect.isasyncgenfunction(handler):
 
@@ -275,14 +266,20 @@ def bind(handler: Callable[..., Any], runs: BenchRuns) -> Callable[..., Any]:
     else:
 
         @functools.wraps(handler)
-        def guarded(*args: Any) -> Any:
+        async def guarded(*args: Any) -> Any:
             try:
-                return handler(*args, runs=runs)
+                if inspect.iscoroutinefunction(handler):
+                    return await handler(*args, runs=runs)
+                request, *inputs = args
+                return await runs.drawing.run(runs.visitor_of(request), handler, *inputs, runs=runs)
             except Exception as error:  # the UI boundary
                 raise _plain(error) from None
 
     signature = inspect.signature(handler)
     left = [parameter for name, parameter in signature.parameters.items() if name != "runs"]
+    if not (inspect.isasyncgenfunction(handler) or inspect.iscoroutinefunction(handler)):
+        left.insert(0, inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request))
+        guarded.__annotations__ = {**handler.__annotations__, "request": gr.Request}
     guarded.__signature__ = signature.replace(parameters=left)  # type: ignore[attr-defined]
     return guarded
 
@@ -294,17 +291,36 @@ def _plain(error: Exception) -> gr.Error:
     return gr.Error(text.UNEXPECTED, title="", print_exception=False)
 
 
-async def follow(task: "asyncio.Future[Any]", board: Board, stop: threading.Event) -> AsyncIterator[tuple[float, str]]:
-    """The news of a replay as they change, until it ends or is stopped."""
-    told: tuple[float, str] | None = None
-    while not task.done() and not stop.is_set():
-        if board.latest != told:
-            told = board.latest
-            yield told
-        await asyncio.wait({task}, timeout=POLL_S)
+def _replay(runs: BenchRuns, wanted: Request, report: Callable[[float, str], None], stop: threading.Event) -> Run:
+    return runs.replay(wanted, report=report, stop=stop)
 
 
-def take_error(task: "asyncio.Future[Any]") -> None:
+async def follow(
+    jobs: Jobs, key: str, visitor: str, work: Work[T], stop: threading.Event
+) -> AsyncIterator[tuple[float, str] | T]:
+    """The news of a job, then its result. Says the same again every second: only so gradio sees that a page is gone.
+
+    Raises:
+        ReplayCancelled: `stop` was set.
+        CapExceeded: the visitor's share of jobs is used.
+    """
+    job = jobs.join(key, visitor, work)
+    try:
+        task, told, told_at = asyncio.wrap_future(job.future), None, 0.0
+        task.add_done_callback(_take_error)
+        while not task.done() and not stop.is_set():
+            if job.board.latest != told or time.monotonic() - told_at > REPEAT_S:
+                told, told_at = job.board.latest, time.monotonic()
+                yield told
+            await asyncio.wait({task}, timeout=POLL_S)
+        if stop.is_set():
+            raise ReplayCancelled(text.STOPPING)
+        yield task.result()
+    finally:
+        jobs.leave(job)
+
+
+def _take_error(task: "asyncio.Future[Any]") -> None:
     """Looks at the outcome, so that a task that is no longer waited for ends without a warning."""
     if not task.cancelled():
         task.exception()

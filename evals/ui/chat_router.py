@@ -1,15 +1,16 @@
 """From a replay to the router it judged, in this visitor's chat."""
 
-import asyncio
-from collections.abc import AsyncIterator
+import functools
+import threading
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from evals.replay import ReplayCancelled
 from evals.ui import text, views
-from evals.ui.callbacks import Board, follow, take_error
-from evals.ui.runs import BenchRuns
+from evals.ui.callbacks import follow
+from evals.ui.runs import BenchRuns, Run, ServedRouter
 from omni.errors import OmniError
 
 
@@ -30,18 +31,15 @@ async def on_use(key: str | None, request: gr.Request, *, runs: BenchRuns) -> As
     Outputs: UseUpdate
     """
     run = runs.get(key)
-    session, board = str(request.session_hash), Board()
+    session = str(request.session_hash)
     stop = runs.begin(session)
-    task = asyncio.ensure_future(asyncio.to_thread(runs.fit, run, report=board.report, stop=stop))
-    task.add_done_callback(take_error)
     try:
-        async for news in follow(task, board, stop):
-            yield _update(views.progress_html(*news), is_running=True)
-        if stop.is_set():
-            yield _update(views.status_html(text.FIT_STOPPED))
-            return
-        served = task.result()
-        yield _update(views.status_html(text.IN_USE.format(title=served.title)), served.key)
+        work = functools.partial(_fit, runs, run)
+        async for news in follow(runs.jobs, runs.fit_key_of(run), runs.visitor_of(request), work, stop):
+            if isinstance(news, ServedRouter):
+                yield _update(views.status_html(text.IN_USE.format(title=news.title)), news.key)
+            else:
+                yield _update(views.progress_html(*news), is_running=True)
     except ReplayCancelled:
         yield _update(views.status_html(text.FIT_STOPPED))
     except OmniError as error:
@@ -51,6 +49,10 @@ async def on_use(key: str | None, request: gr.Request, *, runs: BenchRuns) -> As
         raise
     finally:
         runs.end(session, stop)
+
+
+def _fit(runs: BenchRuns, run: Run, report: Callable[[float, str], None], stop: threading.Event) -> ServedRouter:
+    return runs.fit(run, report=report, stop=stop)
 
 
 def _update(progress: str, router: str | None = None, *, is_running: bool = False) -> UseUpdate:

@@ -17,8 +17,6 @@ from omni.store import Store
 
 UseRouter = Callable[[Any, gr.State], None]
 DEFAULT_POLICIES = ("omni", "knn", "kmeans", "ridge")
-N_REPLAYS_WAITING = 4
-"""Visitors whose replay may wait for its turn; more are told their place in the queue."""
 _QUIET: Mapping[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 CSS = """
 .bench-verdict{border:1px solid var(--border-color-primary);border-left:4px solid #d55e00;border-radius:8px;
@@ -77,15 +75,20 @@ class Results(NamedTuple):
 
 
 def build_benchmark_tab(
-    store: Store | None, shelf: RouterShelf | None = None, use_router: UseRouter | None = None
+    store: Store | None,
+    shelf: RouterShelf | None = None,
+    use_router: UseRouter | None = None,
+    *,
+    in_space: bool = False,
 ) -> None:
     """Builds the tab inside an open `gr.Blocks` or `gr.Tab`; without a store it works and keeps nothing.
 
     Args:
         shelf: where fitted routers are kept for the chat; None = none is served.
+        in_space: whether a visitor's address is the one that the proxies of a Space noted.
         use_router: wires an event to the chat: after it succeeded, the chat uses the router whose key the state holds.
     """
-    runs = BenchRuns(store, shelf=shelf)
+    runs = BenchRuns(store, shelf=shelf, in_space=in_space)
     with gr.Column(elem_id="benchmark"):
         gr.HTML(f"<style>{CSS}</style>", padding=False)
         _words(text.INTRO)
@@ -101,7 +104,6 @@ def build_benchmark_tab(
             on.bind(chat_router.on_use, runs),
             [results.key],
             [use.progress, use.button, use.stop, router],
-            concurrency_limit=N_REPLAYS_WAITING,
             show_progress="hidden",
             api_visibility="private",
         )
@@ -265,7 +267,6 @@ def _wire_setup(runs: BenchRuns, setup: Setup, shown: list[Any]) -> None:
         on.bind(on.on_replay, runs),
         [setup.recording, setup.policies, setup.seed],
         shown,
-        concurrency_limit=N_REPLAYS_WAITING,
         show_progress="minimal",
         show_progress_on=[setup.progress],
         api_visibility="private",

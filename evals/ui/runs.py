@@ -1,4 +1,4 @@
-"""What the benchmark tab's visitors share: recordings, one replay at a time, results in memory, and kept runs."""
+"""What the benchmark tab's visitors share: recordings, replays under way, results in memory, and kept runs."""
 
 import re
 import shutil
@@ -7,13 +7,12 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -23,17 +22,19 @@ from evals.replay import ReplayCancelled, code_fingerprint, replay
 from evals.results import ReplayResult
 from evals.store import load_run, load_runs, save_run
 from evals.ui import text
+from evals.ui.jobs import Jobs
 from evals.ui.views import CONTROLS, figures
 from omni.errors import InputError, RecordingError, StoreError
+from omni.fair_pool import FairPool
 from omni.recording import load_recording
 from omni.safe_text import escape_cells
 from omni.shelf import RouterShelf
 from omni.store import Store
+from omni.visitors import name_of
 
 N_RESULTS = 6
 """Results kept in memory; each takes a few megabytes."""
 MAX_SEED = 2**32 - 1
-_POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +85,16 @@ class BenchRuns:
         *,
         shelf: RouterShelf | None = None,
         list_entries: Callable[[], list[RecordingEntry]] = list_recordings,
+        in_space: bool = False,
     ) -> None:
         """With `store` None results stay in memory; with `shelf` None no router is served."""
+        self.jobs = Jobs()
+        self.drawing = FairPool(name="drawing")
+        """Where tables and pictures are made."""
+        self._in_space = in_space
         self.store = store
         self.shelf = shelf
         self._list_entries = list_entries
-        self._replaying = threading.Lock()
-        """Held by the one replay that runs."""
         self._lock = threading.Lock()
         """Guards `_runs`, `_stops` and `_served`."""
         self._runs: OrderedDict[str, Run] = OrderedDict()
@@ -127,6 +131,10 @@ class BenchRuns:
         """The name of a result in memory: the same key means the same figures."""
         return f"{request.recording}|{','.join(request.policies)}|{request.seed}|{self._code}"
 
+    def fit_key_of(self, run: Run) -> str:
+        """The name of the router that is fitted on the run's recording."""
+        return f"fit|{run.result.recording}|{run.result.seed}|{self._code}"
+
     def get(self, key: str | None) -> Run:
         """A run in memory.
 
@@ -146,6 +154,10 @@ class BenchRuns:
             if key in self._runs:
                 self._runs.move_to_end(key)
             return self._runs.get(key)
+
+    def visitor_of(self, request: Any) -> str:
+        """Whose turn and share a request of the page takes."""
+        return name_of(request, in_space=self._in_space)
 
     def begin(self, session: str) -> threading.Event:
         """A new stop signal for a visitor's replay; the one before is set."""
@@ -169,19 +181,18 @@ class BenchRuns:
                 del self._stops[session]
 
     def replay(self, request: Request, *, report: Callable[[float, str], None], stop: threading.Event) -> Run:
-        """Runs a replay, keeps it and remembers it; waits while another one runs.
+        """Runs a replay, keeps it and remembers it.
 
         Raises:
             ReplayCancelled: `stop` was set; nothing is kept.
         """
-        with self._turn(report, stop):
-            started = time.monotonic()
-            recording = load_recording(request.recording)
-            result = replay(recording, request.policies, seed=request.seed, progress=report, cancelled=stop.is_set)
-            if stop.is_set():
-                raise ReplayCancelled(text.STOPPING)
-            seconds = time.monotonic() - started
-            result, note = self._keep(result)
+        started = time.monotonic()
+        recording = load_recording(request.recording)
+        result = replay(recording, request.policies, seed=request.seed, progress=report, cancelled=stop.is_set)
+        if stop.is_set():
+            raise ReplayCancelled(text.STOPPING)
+        seconds = time.monotonic() - started
+        result, note = self._keep(result)
         categories = _categories(recording.prompts)
         slim = replace(result, choices=result.picks())
         return self._remember(
@@ -203,31 +214,18 @@ class BenchRuns:
             known = self._served.get(name)
         if known is not None and self.shelf.find(known.key) is not None:
             return known
-        with self._turn(report, stop):
-            report(0.0, text.FITTING_ROUTER.format(recording=result.recording))
-            recording = load_recording(result.recording)
-            judged = result if result.versions.get("code") == self._code else None
-            fitted = fit_judged(recording, seed=result.seed, judged=judged, progress=report, cancelled=stop.is_set)
-            if stop.is_set():
-                raise ReplayCancelled(text.FIT_STOPPED)
-            served = ServedRouter(self.shelf.put(fitted, texts=_texts(recording.prompts)), fitted.card.title)
+        report(0.0, text.FITTING_ROUTER.format(recording=result.recording))
+        recording = load_recording(result.recording)
+        judged = result if result.versions.get("code") == self._code else None
+        fitted = fit_judged(recording, seed=result.seed, judged=judged, progress=report, cancelled=stop.is_set)
+        if stop.is_set():
+            raise ReplayCancelled(text.FIT_STOPPED)
+        served = ServedRouter(self.shelf.put(fitted, texts=_texts(recording.prompts)), fitted.card.title)
         with self._lock:
             self._served[name] = served
             while len(self._served) > N_RESULTS:
                 self._served.popitem(last=False)
         return served
-
-    @contextmanager
-    def _turn(self, report: Callable[[float, str], None], stop: threading.Event) -> Iterator[None]:
-        """One replay or fit at a time; says so while another runs."""
-        while not self._replaying.acquire(timeout=_POLL_S):
-            report(0.0, text.WAITING)
-            if stop.is_set():
-                raise ReplayCancelled(text.STOPPING)
-        try:
-            yield
-        finally:
-            self._replaying.release()
 
     def kept(self) -> pd.DataFrame:
         """The kept runs, newest first; empty without a store."""

@@ -46,6 +46,9 @@ IN_USE = "Chat now uses this router: {title}."
 FITTING = "{policy} learns and picks"
 STARTING = "Starting"
 FAILED_POLICY = "{policy} could not run: {reason}"
+TOO_MANY_REPLAYS = (
+    "{n} replays from your address are running or waiting; {at_most} at most. Wait for one to end, or stop it."
+)
 WAITING = "Waiting for another replay to end"
 STOPPING = "Stopped. Nothing was kept."
 DONE = "Done in {seconds:.1f} s."

@@ -1,17 +1,16 @@
-"""The server's outermost layer: keys, the queue's limit, counting, and the last word on errors."""
+"""The server's outermost layer: keys, counting, and the last word on errors."""
 
 import asyncio
-import contextlib
 import logging
 import traceback
-from collections.abc import Coroutine, Iterator, MutableMapping
+from collections.abc import Coroutine, MutableMapping
 from typing import Any, TypeVar
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from omni.api.errors import BUSY, CLIENT_GONE, ApiError
+from omni.api.errors import CLIENT_GONE, ApiError
 from omni.api.guard import Guard
 from omni.api.metrics import Metrics
 
@@ -57,7 +56,6 @@ class Access:
         self._app = app
         self._guard = guard
         self._metrics = metrics
-        self._n_answers = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -94,25 +92,11 @@ class Access:
         if scope["path"] != CHAT:
             await self._app(scope, receive, send)
             return
-        with self._place_in_queue():
-            try:
-                async with asyncio.timeout(self._guard.serve_s):
-                    await self._app(scope, receive, send)
-            except TimeoutError:
-                raise ClientGone from None
-
-    @contextlib.contextmanager
-    def _place_in_queue(self) -> Iterator[None]:
-        if self._n_answers >= self._guard.max_answers:
-            message = f"{self._n_answers} answers are under way, which is the limit here. Try again in a moment."
-            raise ApiError(503, message, code=BUSY, headers={"retry-after": "1"})
-        self._n_answers += 1
-        self._metrics.answers_active.set(self._n_answers)
         try:
-            yield
-        finally:
-            self._n_answers -= 1
-            self._metrics.answers_active.set(self._n_answers)
+            async with asyncio.timeout(self._guard.serve_s):
+                await self._app(scope, receive, send)
+        except TimeoutError:
+            raise ClientGone from None
 
 
 def error_response(error: ApiError) -> JSONResponse:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from omni.api.errors import ApiError
 from omni.api.guard import Guard
+from omni.visitors import name_of
 
 Privacy = Literal["standard", "anonymise", "local"]
 MAX_SESSION_CHARS = 200
@@ -65,7 +66,7 @@ def _name(request: Request, guard: Guard) -> str:
     """A key that is not asked for could be changed with every request, so it is no name then."""
     if guard.api_keys:
         return f"key {request.headers.get('authorization', '').partition(' ')[2].strip()}"
-    return f"address {request.client.host if request.client else ''}"
+    return name_of(request, in_space=guard.in_space)
 
 
 def _unknown(header: str, expected: str) -> ApiError:

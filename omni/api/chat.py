@@ -20,7 +20,7 @@ from omni.api.planning import Plan, expected_usd
 from omni.api.planning import plan as make_plan
 from omni.api.refusals import refuse
 from omni.api.relay import AllFailed, Opening
-from omni.api.requests import ChatRequest, parse_chat, read_json
+from omni.api.requests import ChatRequest, read_chat
 from omni.errors import BudgetExceeded, ProviderError
 from omni.gateway import Usage
 from omni.sessions import after_answer
@@ -41,8 +41,8 @@ async def answer_chat(parts: Parts, request: Request) -> Response:
         ClientGone: the client closed the connection before the first piece.
     """
     started = time.monotonic()
-    chat = parse_chat(await read_json(request, parts.guard))
     caller = read_caller(request, parts.guard, parts.mark)
+    chat = await read_chat(parts, request, caller.visitor)
     plan = await make_plan(parts, chat, caller)
     if plan.refusal is not None:
         return refuse(chat, plan.refusal, decision_headers(plan))
@@ -56,24 +56,24 @@ async def answer_chat(parts: Parts, request: Request) -> Response:
         return response
 
 
-def take_place(parts: Parts, caller: Caller, plan: Plan, stack: contextlib.ExitStack) -> "Hold | None":
-    """A place among the running answers and in the caller's budget; None = there are no ceilings.
+def take_place(parts: Parts, caller: Caller, plan: Plan, stack: contextlib.ExitStack) -> "Hold":
+    """A place among the running answers and in the caller's budget.
 
     Raises:
-        ApiError: 429 a ceiling is reached, 503 all places are taken.
+        ApiError: 429 a ceiling is reached or the caller's share is used, 503 all places are taken.
     """
-    if parts.services.budgets is None:
-        return None
     try:
-        return stack.enter_context(parts.services.budgets.hold(caller.visitor, expected_usd(parts, plan)))
+        hold = stack.enter_context(parts.services.budgets.hold(caller.visitor, expected_usd(parts, plan)))
     except BudgetExceeded as error:
         raise error_of_budget(error) from None
+    stack.enter_context(parts.metrics.answers_active.track_inprogress())
+    return hold
 
 
 class _Answer:
     """One answer on its way."""
 
-    def __init__(self, parts: Parts, chat: ChatRequest, plan: Plan, hold: "Hold | None", started: float) -> None:
+    def __init__(self, parts: Parts, chat: ChatRequest, plan: Plan, hold: "Hold", started: float) -> None:
         self._parts = parts
         self._chat = chat
         self._plan = plan
@@ -125,8 +125,7 @@ class _Answer:
 
     def _failed(self, failed: AllFailed) -> ApiError:
         self._count(failed.failures)
-        if self._hold is not None:
-            self._hold.spend(0.0)
+        self._hold.spend(0.0)
         self._remember(None, None)
         named = None if self._plan.routed is not None else self._chat.model
         return error_of_failures(failed.failures, retry_after_s=failed.retry_after_s, named=named)
@@ -135,7 +134,7 @@ class _Answer:
         for failure in failures:
             target = failure.attempt.target
             self._parts.metrics.failovers.labels(target.provider, failure.attempt.kind.value).inc()
-            if failure.is_charged and self._hold is not None:
+            if failure.is_charged:
                 cost_usd = self._parts.cost_usd(target, failure.usage)
                 self._hold.lose(expected_usd(self._parts, self._plan, target) if cost_usd is None else cost_usd)
 
@@ -145,8 +144,7 @@ class _Answer:
         if error_kind not in (None, CANCELLED):
             self._parts.metrics.interruptions.labels(target.provider).inc()
         cost_usd = self._parts.cost_usd(target, usage)
-        if self._hold is not None:
-            self._hold.spend(cost_usd)
+        self._hold.spend(cost_usd)
         self._remember(target.model_id, usage)
         decision = self._plan.decision
         self._parts.journal.keep_answer(

@@ -14,7 +14,7 @@ from omni.api.errors import unknown_model
 from omni.api.feedback import find_stored, take_feedback
 from omni.api.parts import Parts
 from omni.api.planning import decide
-from omni.api.requests import ALIASES, parse_chat, read_json
+from omni.api.requests import ALIASES, read_chat
 
 
 class Endpoints:
@@ -29,10 +29,10 @@ class Endpoints:
 
     async def on_route(self, request: Request) -> Response:
         """POST /v1/route: the decision only."""
-        chat = parse_chat(await read_json(request, self._parts.guard))
+        caller = read_caller(request, self._parts.guard, self._parts.mark)
+        chat = await read_chat(self._parts, request, caller.visitor)
         if chat.preferences is None:
             raise unknown_model(chat.model, f"is not routed; expected one of {', '.join(ALIASES)}.")
-        caller = read_caller(request, self._parts.guard, self._parts.mark)
         decision = (await decide(self._parts, chat, caller)).decision
         return JSONResponse(await asyncio.to_thread(self._parts.decision_json, decision))
 

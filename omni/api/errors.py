@@ -111,8 +111,10 @@ def error_of_failures(failures: Sequence[Failure], *, retry_after_s: float | Non
 
 
 def error_of_budget(error: BudgetExceeded) -> ApiError:
-    """What the client hears when a ceiling is reached: 429 when it is one of cost, 503 when all places are taken."""
+    """What the client hears when a ceiling is reached: 503 when all places are taken, else 429."""
     headers = {"retry-after": str(max(1, math.ceil(error.retry_after_s)))}
+    if error.is_share:
+        return ApiError(429, str(error), code="rate_limit_exceeded", headers=headers)
     if error.retry_after_s == BUSY_S:
         return ApiError(503, str(error), code=BUSY, headers=headers)
     return ApiError(429, str(error), code="budget_exceeded", headers=headers)

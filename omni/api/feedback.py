@@ -13,7 +13,7 @@ from omni.api.caller import read_caller
 from omni.api.errors import ApiError, unknown_model
 from omni.api.journal import Entry
 from omni.api.parts import Parts
-from omni.api.requests import FeedbackRequest, parse, read_json
+from omni.api.requests import FeedbackRequest, parse, read_object
 from omni.errors import StoreError
 from omni.sessions import after_verdict
 from omni.types import Decision
@@ -38,8 +38,8 @@ async def take_feedback(parts: Parts, request: Request) -> Response:
     Raises:
         ApiError: 400 wrong form, 404 nobody knows the decision or the model, 503 the store cannot be written.
     """
-    feedback = parse(FeedbackRequest, await read_json(request, parts.guard))
     caller = read_caller(request, parts.guard, parts.mark)
+    feedback = parse(FeedbackRequest, await read_object(parts, request, caller.visitor))
     judged = await _find(parts, feedback)
     for model_id in (judged.model_id, feedback.other_model_id):
         if model_id is not None and parts.services.catalog.find(model_id) is None:

@@ -4,6 +4,9 @@ import hmac
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from omni.bodies import READ_S
+from omni.caps import MAX_BODY_BYTES
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
@@ -11,14 +14,14 @@ class Guard:
 
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     """Empty = everyone."""
-    max_body_bytes: int = 32_000_000
+    in_space: bool = False
+    """Whether a visitor's address is the one that the proxies of a Space noted."""
+    max_body_bytes: int = MAX_BODY_BYTES
     """Pictures come inside the request."""
-    read_s: float = 60.0
+    read_s: float = READ_S
     """For the request to arrive whole."""
     serve_s: float = 1800.0
     """For everything; longer than any answer takes. Whoever has not taken theirs by then is gone."""
-    max_answers: int = 256
-    """Answers under way at once."""
 
     def admits(self, authorization: str | None) -> bool:
         """Whether the header `Authorization: Bearer KEY` holds one of the keys; takes as long for any wrong key."""

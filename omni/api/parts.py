@@ -9,6 +9,7 @@ from omni.api.guard import Guard
 from omni.api.journal import Journal
 from omni.api.metrics import Metrics
 from omni.api.relay import Relay
+from omni.bodies import Bodies
 from omni.commands.route import decision_to_json
 from omni.gateway import Target, Usage
 from omni.services import Services
@@ -26,6 +27,7 @@ class Parts:
     journal: Journal
     relay: Relay
     batches: Batches
+    bodies: Bodies
     mark: Mark
     """Makes a mark of a visitor's key or address."""
     sessions: SessionTable = field(default_factory=SessionTable)

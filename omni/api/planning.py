@@ -1,6 +1,5 @@
 """From a request to a plan: who is asked, in which order, with which words, or why nobody is."""
 
-import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +9,7 @@ from omni.api.parts import Parts
 from omni.api.relay import Ask
 from omni.api.requests import ChatRequest
 from omni.conditions import Conditions
-from omni.conversations import build_conversation
+from omni.conversations import takes_long
 from omni.errors import InputError, NoModelAvailable
 from omni.gateway import Hedge, Target
 from omni.gateway.guard import ask_guard, guard_ids_of
@@ -20,10 +19,6 @@ from omni.privacy import Anonymiser, ChunkRestorer
 from omni.sessions import Session, put_rejected_last, session_key, stick
 from omni.types import Conversation, Decision, Preferences
 
-MAX_CHARS_INLINE = 20_000
-"""Up to here a decision takes a few milliseconds."""
-CHARS_PER_MESSAGE = 100
-"""A message without a word takes as long to read as so many characters."""
 CHARS_PER_TOKEN = 4
 
 
@@ -61,13 +56,14 @@ async def decide(parts: Parts, chat: ChatRequest, caller: Caller) -> Routed:
         ApiError: 400; there is nothing to read, or no model is left.
     """
     assert chat.preferences is not None
+    assert chat.conversation is not None
+    conversation = chat.conversation
     preferences = replace(chat.preferences, local_only=chat.preferences.local_only or caller.privacy == "local")
     try:
-        conversation = build_conversation(chat.body)
         key = caller.session or session_key(f"{caller.visitor} {chat.body.get('user')}", conversation)
         session = parts.sessions.find(key)
         conditions = _conditions(parts, conversation, preferences, session)
-        decision = await _route(parts, conversation, preferences, conditions)
+        decision = await _route(parts, conversation, preferences, conditions, visitor=caller.visitor)
     except InputError as error:
         raise ApiError(400, str(error), param="messages", code="invalid_value") from None
     except NoModelAvailable as error:
@@ -96,13 +92,13 @@ async def plan(parts: Parts, chat: ChatRequest, caller: Caller) -> Plan:
         raise ApiError(503, message, code="no_provider")
     only_local = chat.local_only or caller.privacy == "local" or (routed is not None and routed.decision.local_only)
     targets = _targets(parts, chat, routed, only_local=only_local)
-    body, restorer = await _masked(chat, caller, routed)
-    refusal = await _objection(parts, routed, only_local=only_local, is_masked=restorer is not None)
+    body, restorer = await _masked(parts, chat, caller, routed)
+    refusal = await _objection(parts, caller, routed, only_local=only_local, is_masked=restorer is not None)
     ask = Ask(
         targets=targets,
         body=body,
         hedge=Hedge() if caller.wants_hedge else None,
-        input_tokens=routed.decision.profile.input_tokens if routed else _n_chars(body) // CHARS_PER_TOKEN,
+        input_tokens=routed.decision.profile.input_tokens if routed else chat.n_chars // CHARS_PER_TOKEN,
     )
     return Plan(ask=ask, routed=routed, restorer=restorer, refusal=refusal)
 
@@ -131,12 +127,12 @@ def _conditions(parts: Parts, conversation: Conversation, preferences: Preferenc
 
 
 async def _route(
-    parts: Parts, conversation: Conversation, preferences: Preferences, conditions: Conditions
+    parts: Parts, conversation: Conversation, preferences: Preferences, conditions: Conditions, *, visitor: str
 ) -> Decision:
-    if sum(len(message.text) + CHARS_PER_MESSAGE for message in conversation.messages) <= MAX_CHARS_INLINE:
-        # A thread would compete with this one for the interpreter, and every stream would wait for it.
-        return await parts.batches.route(conversation, preferences, conditions)
-    return await asyncio.to_thread(parts.services.router.route, conversation, preferences, conditions=conditions)
+    if takes_long(conversation, preferences):
+        return await parts.services.route(visitor, conversation, preferences, conditions=conditions)
+    # A thread would compete with this one for the interpreter, and every stream would wait for it.
+    return await parts.batches.route(conversation, preferences, conditions)
 
 
 def _targets(parts: Parts, chat: ChatRequest, routed: Routed | None, *, only_local: bool) -> tuple[Target, ...]:
@@ -154,31 +150,26 @@ def _targets(parts: Parts, chat: ChatRequest, routed: Routed | None, *, only_loc
 
 
 async def _masked(
-    chat: ChatRequest, caller: Caller, routed: Routed | None
+    parts: Parts, chat: ChatRequest, caller: Caller, routed: Routed | None
 ) -> tuple[dict[str, Any], ChunkRestorer | None]:
     """What is sent, and what puts private values back."""
     if caller.privacy != "anonymise":
         return chat.body, None
     language = routed.decision.profile.language if routed else "und"
-    masked = await asyncio.to_thread(Anonymiser().mask_body, chat.body, language)
+    masked = await parts.services.heavy.run(caller.visitor, Anonymiser().mask_body, chat.body, language)
     return masked.body, ChunkRestorer(masked.restorer)
 
 
-async def _objection(parts: Parts, routed: Routed | None, *, only_local: bool, is_masked: bool) -> str | None:
+async def _objection(
+    parts: Parts, caller: Caller, routed: Routed | None, *, only_local: bool, is_masked: bool
+) -> str | None:
     """The sentence instead of an answer, where the policy wants a guard model's word and the guard objects."""
     if routed is None or routed.decision.action != "ask_guard":
         return None
     guard_ids = guard_ids_of(parts.services.catalog.models)
     conversation = routed.conversation
     if is_masked:
-        conversation = Anonymiser().mask(conversation, routed.decision.profile.language).conversation
+        mask, language = Anonymiser().mask, routed.decision.profile.language
+        conversation = (await parts.services.heavy.run(caller.visitor, mask, conversation, language)).conversation
     verdict = await ask_guard(parts.services.gateway, guard_ids, conversation, only_local=only_local)
     return routed.decision.message if verdict.is_safe is False else None
-
-
-def _n_chars(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(_n_chars(item) for name, item in value.items() if name != "image_url")
-    return sum(map(_n_chars, value)) if isinstance(value, list) else 0

@@ -1,18 +1,22 @@
 """What a client asks for: checked once, here. Fields that this module does not name go to the model unchanged."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from omni.api.errors import ApiError
-from omni.api.guard import Guard
-from omni.types import Preferences, Preset
+from omni.bodies import BodyRefused
+from omni.caps import check_patterns
+from omni.conversations import build_conversation, check_lengths
+from omni.errors import CapExceeded, InputError
+from omni.types import Conversation, Preferences, Preset
+
+if TYPE_CHECKING:
+    from omni.api.parts import Parts
 
 ALIASES: Mapping[str, Preset] = {
     "omni": "balanced",
@@ -24,10 +28,8 @@ ALIASES: Mapping[str, Preset] = {
 Form = TypeVar("Form", bound=BaseModel)
 _OWN_FIELDS = ("model", "omni", "stream", "stream_options")
 _REASONING = ("reasoning", "reasoning_content", "reasoning_details")
-MAX_DEPTH = 100
-"""Lists and objects inside each other in a request: a schema of a tool needs about three a level."""
-_Patterns = Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=100)]
-"""Each is compared with every model of the catalog."""
+MAX_BYTES_INLINE = 64_000
+"""Up to here a request is parsed in a few milliseconds; a thread would take longer."""
 
 
 class _Wishes(BaseModel):
@@ -36,9 +38,9 @@ class _Wishes(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     max_cost_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    allow: _Patterns = []
-    deny: _Patterns = []
-    licences_denied: _Patterns = []
+    allow: list[str] = []
+    deny: list[str] = []
+    licences_denied: list[str] = []
     local_only: bool = False
 
 
@@ -86,31 +88,57 @@ class ChatRequest:
     model: str
     preferences: Preferences | None
     """None = the model is named and served as is."""
+    conversation: Conversation | None = field(repr=False)
+    """What a decision reads; None = the model is named."""
     is_stream: bool
     wants_usage: bool
     """Whether a stream ends with a usage chunk."""
     local_only: bool
     """Whether only models on this machine may be asked, also when one is named."""
+    n_chars: int
+    """Characters of everything but pictures."""
     body: dict[str, Any] = field(repr=False)
     """For the upstream, without the model; always a stream with usage."""
 
 
-async def read_json(request: Request, guard: Guard) -> dict[str, Any]:
-    """The body as an object.
+async def read_object(parts: "Parts", request: Request, visitor: str) -> dict[str, Any]:
+    """The body as an object, for the small forms.
 
     Raises:
-        ApiError: 408 too slow or 413 too large for the guard, 415 not sent as JSON, 400 not a JSON object, or too much
-            of it in each other.
+        ApiError: see `read_chat`.
     """
+    return parse_object(await _read(parts, request, visitor))
+
+
+async def read_chat(parts: "Parts", request: Request, visitor: str) -> ChatRequest:
+    """The request; a large one is parsed in a thread, in the visitor's turn.
+
+    Raises:
+        ApiError: 408 too slow, 413 too large, 429 the visitor's share is used, 415 not sent as JSON, 400 not a JSON
+            object, above a cap, or with a wrong field.
+    """
+    raw = await _read(parts, request, visitor)
+    if len(raw) <= MAX_BYTES_INLINE:
+        return parse_chat(parse_object(raw))
+    return await parts.services.heavy.run(visitor, lambda: parse_chat(parse_object(raw)))
+
+
+async def _read(parts: "Parts", request: Request, visitor: str) -> bytes:
     # A page of another origin may post text/plain without asking; asking for JSON makes the browser ask first.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise ApiError(415, "Send the request with the header content-type: application/json.")
     try:
-        async with asyncio.timeout(guard.read_s):
-            raw = await _read(request, guard.max_body_bytes)
-    except TimeoutError:
-        message = f"The request did not arrive whole within {guard.read_s:g} s."
-        raise ApiError(408, message, code="request_timeout", headers={"connection": "close"}) from None
+        return await parts.bodies.read(request.receive, request.headers, visitor)
+    except BodyRefused as error:
+        raise ApiError(error.status, str(error), code=error.code, headers=error.headers) from None
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        ApiError: 400; it is none.
+    """
     try:
         body = json.loads(raw, parse_constant=_refuse_constant)
         if b"\\ud" in raw.lower():
@@ -120,35 +148,7 @@ async def read_json(request: Request, guard: Guard) -> dict[str, Any]:
     if not isinstance(body, dict):
         message = 'The body is not a JSON object; expected {"model": "omni", "messages": […]}.'
         raise ApiError(400, message, code="invalid_json")
-    if _is_deep(body):
-        message = f"The body has more than {MAX_DEPTH} lists and objects inside each other. Send a flatter one."
-        raise ApiError(400, message, code="invalid_json")
     return body
-
-
-async def _read(request: Request, max_bytes: int) -> bytes:
-    too_large = ApiError(413, f"The request is larger than {max_bytes / 1e6:g} MB.", code="request_too_large")
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > max_bytes:
-        raise too_large
-    raw = bytearray()
-    try:
-        async for piece in request.stream():
-            raw += piece
-            if len(raw) > max_bytes:
-                raise too_large
-    except ClientDisconnect:
-        raise ApiError(400, "The connection closed before the request was complete.") from None
-    return bytes(raw)
-
-
-def _is_deep(body: dict[str, Any]) -> bool:
-    """Whether reading it part by part would take more than `MAX_DEPTH` steps down."""
-    level: list[Any] = [body]
-    for _ in range(MAX_DEPTH):
-        children = chain.from_iterable(one.values() if isinstance(one, dict) else one for one in level)
-        level = [child for child in children if isinstance(child, dict | list)]
-    return bool(level)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -161,33 +161,60 @@ def parse_chat(raw: Mapping[str, Any]) -> ChatRequest:
     Raises:
         ApiError: 400 with the field's name.
     """
+    try:
+        check_lengths(raw)
+        return _parse_chat(raw)
+    except CapExceeded as error:
+        code = "string_above_max_length" if "characters" in str(error) else "array_above_max_length"
+        raise ApiError(400, str(error), param=error.name, code=code) from None
+    except InputError as error:
+        raise ApiError(400, str(error), param="messages", code="invalid_value") from None
+
+
+def _parse_chat(raw: Mapping[str, Any]) -> ChatRequest:
     chat = parse(_Chat, raw)
     for place, message in enumerate(chat.messages):
         _check_content(message.get("content"), f"messages.{place}.content")
-    preset = ALIASES.get(chat.model)
     wishes = chat.omni or _Wishes()
-    preferences = None
-    if preset is not None:
-        preferences = Preferences(
-            preset=preset,
-            max_cost_usd=wishes.max_cost_usd,
-            allow=tuple(wishes.allow),
-            deny=tuple(wishes.deny),
-            licences_denied=tuple(wishes.licences_denied),
-            local_only=wishes.local_only,
-        )
     body = {name: value for name, value in raw.items() if name not in _OWN_FIELDS}
     body["messages"] = [_without_reasoning(message) for message in chat.messages]
     body["stream"] = True
     body["stream_options"] = {**(raw.get("stream_options") or {}), "include_usage": True}
+    preferences = _preferences(chat.model, wishes)
     return ChatRequest(
         model=chat.model,
         preferences=preferences,
+        conversation=None if preferences is None else build_conversation(body),
         is_stream=bool(chat.stream),
         wants_usage=bool(chat.stream_options and chat.stream_options.include_usage),
         local_only=wishes.local_only,
+        n_chars=_n_chars(body),
         body=body,
     )
+
+
+def _preferences(model: str, wishes: _Wishes) -> Preferences | None:
+    preset = ALIASES.get(model)
+    for name in ("allow", "deny", "licences_denied"):
+        check_patterns(f"omni.{name}", getattr(wishes, name))
+    if preset is None:
+        return None
+    return Preferences(
+        preset=preset,
+        max_cost_usd=wishes.max_cost_usd,
+        allow=tuple(wishes.allow),
+        deny=tuple(wishes.deny),
+        licences_denied=tuple(wishes.licences_denied),
+        local_only=wishes.local_only,
+    )
+
+
+def _n_chars(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(_n_chars(item) for name, item in value.items() if name != "image_url")
+    return sum(map(_n_chars, value)) if isinstance(value, list) else 0
 
 
 def _check_content(content: object, place: str) -> None:

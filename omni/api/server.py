@@ -1,6 +1,7 @@
 """Puts the server together."""
 
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
@@ -19,7 +20,11 @@ from omni.api.journal import Journal
 from omni.api.metrics import Metrics
 from omni.api.parts import Parts
 from omni.api.relay import Relay
+from omni.bodies import Bodies
 from omni.services import Services
+
+SWITCH_S = 0.001
+"""How long a thread may keep the interpreter while the event loop waits for it; Python alone gives it 5 ms."""
 
 
 def create_api(services: Services, *, guard: Guard | None = None) -> Starlette:
@@ -32,11 +37,13 @@ def create_api(services: Services, *, guard: Guard | None = None) -> Starlette:
         journal=Journal(services.store),
         relay=Relay(services.gateway),
         batches=Batches(services.router),
+        bodies=Bodies(max_bytes=guard.max_body_bytes, read_s=guard.read_s),
         mark=services.store.mark if services.store is not None else marker(),
     )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        sys.setswitchinterval(SWITCH_S)
         yield
         await parts.relay.close()
         await services.gateway.close()  # guard models were asked on this loop

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+from omni.caps import MAX_PROMPT_CHARS
 from omni.commands.batch import run_batch
 from omni.config import Settings
 from omni.conversations import parse_messages
@@ -18,7 +19,7 @@ from omni.evidence import Evidence
 from omni.explain import explain
 from omni.policy import PRESETS, dial_weights
 from omni.references import ReferenceChoice, load_references
-from omni.router import MAX_PROMPT_CHARS, load_router
+from omni.router import load_router
 from omni.types import Conversation, Decision, Preferences, Preset, Weights
 
 

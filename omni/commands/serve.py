@@ -61,8 +61,7 @@ def _serve(listener: socket.socket, settings: Settings, *, where: str) -> None:
     services = build_services(settings)
     if services.storage_note:
         print(f"omni: {services.storage_note}", file=sys.stderr)
-    max_answers = max(Guard().max_answers, settings.max_running)
-    api = create_api(services, guard=Guard(api_keys=settings.api_keys, max_answers=max_answers))
+    api = create_api(services, guard=Guard(api_keys=settings.api_keys, in_space=settings.in_space))
     # No access log: paths hold ids, and whoever wants figures reads /metrics.
     config = uvicorn.Config(api, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
     _say_where(where, settings)

@@ -51,7 +51,7 @@ async def on_answer(
     if turn.question is None or turn.is_over or not services.gateway.is_connected:
         yield AnswerUpdate(history, ready_prompt(), gr.skip(), *same_foot())
         return
-    asked = to_asked(turn, caller)
+    asked = await to_asked(turn, caller, services)
     try:
         with hold_place(asked, services) as place:
             objection = await find_guard_objection(asked, services)

@@ -34,14 +34,16 @@ class Asked:
     """Puts private values back; None = it goes out as it is."""
 
 
-def to_asked(turn: Turn, caller: Caller, *, model_ids: tuple[str, ...] | None = None) -> Asked:
+async def to_asked(
+    turn: Turn, caller: Caller, services: Services, *, model_ids: tuple[str, ...] | None = None
+) -> Asked:
     """The question as it will be sent. Pictures stay as they are."""
     question = turn.question
     assert question is not None
     restorer = None
     if turn.privacy == "anonymise":
         language = turn.decision.profile.language if turn.decision else "und"
-        masked = Anonymiser().mask(question.conversation, language)
+        masked = await services.heavy.run(caller.visitor, Anonymiser().mask, question.conversation, language)
         question, restorer = replace(question, conversation=masked.conversation), masked.restorer
     ids = turn.model_ids if model_ids is None else model_ids
     return Asked(turn=turn, model_ids=ids, question=question, caller=caller, restorer=restorer)
@@ -113,9 +115,6 @@ def hold_place(asked: Asked, services: Services) -> Iterator["Place"]:
     Raises:
         BudgetExceeded: none is left; the text is for the visitor.
     """
-    if services.budgets is None:
-        yield Place(asked, services, None)
-        return
     with services.budgets.hold(asked.caller.visitor, _expected_usd(asked, services)) as hold:
         yield Place(asked, services, hold)
 
@@ -123,15 +122,13 @@ def hold_place(asked: Asked, services: Services) -> Iterator["Place"]:
 class Place:
     """A place that is told how its answer ended. Without a reported cost, the estimate is used."""
 
-    def __init__(self, asked: Asked, services: Services, hold: "Hold | None") -> None:
+    def __init__(self, asked: Asked, services: Services, hold: "Hold") -> None:
         self._asked = asked
         self._services = services
         self._hold = hold
 
     def settle(self, answer: Answer | None) -> None:
         """States what the answer cost here; None = no model was asked."""
-        if self._hold is None:
-            return
         if answer is None or answer.status not in BEGUN or _pays(self._asked.caller, answer.target):
             self._hold.spend(0.0)
             return

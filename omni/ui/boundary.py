@@ -14,8 +14,9 @@ from omni.gateway.providers import HUGGING_FACE, Credential
 from omni.privacy import redact
 from omni.safe_text import escape_html
 from omni.ui import text
-from omni.ui.door import Caller, name_of
+from omni.ui.door import Caller
 from omni.ui.services import Services
+from omni.visitors import name_of
 
 logger = logging.getLogger(__name__)
 

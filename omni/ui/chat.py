@@ -126,7 +126,7 @@ def _wire(wires: Wires, services: Services) -> None:
         start.success(bind(on_router, services=services), [router.key], list(router), **QUIET)
         start.success(bind(on_sent, services=services), [turn, panel.mode, panel.keep], told, **QUIET)
         answer = bind(on_answer, services=services)
-        answers.append(start.success(answer, followed, answered, concurrency_limit=None, **QUIET))
+        answers.append(start.success(answer, followed, answered, **QUIET))
     stopped = prompt.stop(bind(on_stop, services=services), followed, answered, cancels=answers, **QUIET)
     cleared = chatbot.clear(on_clear, [visit], decided, cancels=answers, **QUIET)
     cleared.success(bind(on_show, services=services), [turn], shown, **QUIET)

@@ -100,14 +100,15 @@ async def decide_side(
     if choice.startswith(ROUTER_PREFIX):
         preset: Any = choice.removeprefix(ROUTER_PREFIX)
         wishes = Preferences(preset=preset, local_only=is_local)
-        turn = await decide(question, wishes, services, credential=caller.credential, router_key=router_key)
+        turn = await decide(question, wishes, services, caller=caller, router_key=router_key)
         assert turn.decision is not None
         return Side(turn=replace(turn, privacy=mode), model_id=turn.decision.chosen.model_id, is_router=True)
     conditions = conditions_for(question.conversation, Preferences(), Session(), services, caller.credential)
     if is_local and choice not in conditions.local:
         raise InputError(text.NOT_LOCAL.format(model=choice))
     router = services.find_router(router_key)
-    decision = router.route(question.conversation, Preferences(local_only=is_local), conditions=conditions)
+    wishes = Preferences(local_only=is_local)
+    decision = await services.route(caller.visitor, question.conversation, wishes, conditions=conditions, router=router)
     turn = Turn(question=question, decision=decision, privacy=mode)
     return Side(turn=turn, model_id=choice, is_router=False)
 
@@ -131,7 +132,10 @@ async def on_compare(
         raise InputError("The prompt is empty; write what both should answer.")
     question = Question(conversation=Conversation.from_prompt(prompt))
     sides = [await decide_side(choice, question, mode, caller, services, router_key) for choice in (left, right)]
-    calls = [to_asked(side.turn, caller, model_ids=None if side.is_router else (side.model_id,)) for side in sides]
+    calls = [
+        await to_asked(side.turn, caller, services, model_ids=None if side.is_router else (side.model_id,))
+        for side in sides
+    ]
     instead = await _notice_instead(calls, caller, services)
     if instead is not None:
         shown = [(f"*{escape_markdown(instead)}*", facts_html(side, None, services)) for side in sides]
@@ -314,7 +318,6 @@ def build_compare(services: Services, privacy_mode: gr.Radio, router_key: gr.Sta
         bind(on_compare, services=services),
         [prompt, left, right, privacy_mode, router_key],
         [left_answer, left_facts, right_answer, right_facts, run, stop, votes, note, pair],
-        concurrency_limit=None,
         **quiet,
     )
     stop.click(on_stop, None, [run, stop], cancels=[event], **quiet)

@@ -8,13 +8,11 @@ open in the same browser, from spending the visitor's credit.
 import base64
 import hashlib
 import hmac
-import ipaddress
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -139,22 +137,3 @@ def is_https(scope: Scope, headers: Headers) -> bool:
     """True when the browser reaches the app over https, perhaps through a proxy."""
     forwarded = headers.get("x-forwarded-proto", "").partition(",")[0].strip()
     return (forwarded or scope.get("scheme")) == "https"
-
-
-def name_of(request: Any, account: str | None = None, *, in_space: bool = False) -> str:
-    """Who counts as one visitor: an account where a visitor is logged in, else an address."""
-    return f"account {account}" if account else f"address {address_of(request, in_space=in_space)}"
-
-
-def address_of(request: Any, *, in_space: bool) -> str:
-    """The address a request came from. In a Space, the last public one its proxies noted: others can be made up."""
-    if in_space:
-        noted = (request.headers.get("x-forwarded-for") or "").split(",")
-        for part in reversed([part.strip() for part in noted]):
-            try:
-                if ipaddress.ip_address(part).is_global:
-                    return part
-            except ValueError:
-                continue
-    client = getattr(request, "client", None)
-    return getattr(client, "host", None) or "unknown"

@@ -116,7 +116,7 @@ async def on_trim(
     wished = Wishes(*wishes)
     history = cut_at_prompt(history, len(history) - 1)
     for shorter in leave_out_oldest(history):
-        if _fits(to_question(shorter), wished, visit, services):
+        if await _fits(to_question(shorter), wished, visit, caller, services):
             return await _decide_on(shorter, visit, served_name, wished, caller, services)
     return await _decide_on(history, visit, served_name, wished, caller, services)
 
@@ -161,12 +161,12 @@ async def _decide_on(
             question,
             wishes.to_preferences(),
             services,
+            caller=caller,
             session=visit.session,
-            credential=caller.credential,
             router_key=wishes.router_key,
         )
     except OmniError as error:
-        return _no_model(history, error, question, wishes, visit, services)
+        return await _no_model(history, error, question, wishes, visit, caller, services)
     turn = replace(turn, privacy=wishes.privacy, max_extra_usd=wishes.max_extra_usd)
     notice = _notice_instead(turn, caller, services)
     if notice is not None:
@@ -192,12 +192,13 @@ def _notice_instead(turn: Turn, caller: Caller, services: Services) -> str | Non
     return None
 
 
-def _no_model(
+async def _no_model(
     history: Sequence[ChatMessage],
     error: OmniError,
     question: Question,
     wishes: Wishes,
     visit: Visit,
+    caller: Caller,
     services: Services,
 ) -> SendUpdate:
     lines = [str(error)]
@@ -209,7 +210,7 @@ def _no_model(
             title = services.find_router(wishes.router_key).name.title
             lines = [text.NONE_OFFERED.format(title=title)]
         latest = list(leave_out_oldest(history))[-1:]
-        can_trim = any(_fits(to_question(shorter), wishes, visit, services) for shorter in latest)
+        can_trim = bool(latest) and await _fits(to_question(latest[0]), wishes, visit, caller, services)
     if can_trim:
         n_turns = sum(message.role == "user" for message in question.conversation.messages)
         lines = [text.TOO_LONG.format(n=n_turns)]
@@ -224,11 +225,12 @@ def _offers_none(wishes: Wishes, services: Services) -> bool:
     return router.name.source == "fitted" and served is not None and not served & known
 
 
-def _fits(question: Question, wishes: Wishes, visit: Visit, services: Services) -> bool:
+async def _fits(question: Question, wishes: Wishes, visit: Visit, caller: Caller, services: Services) -> bool:
     preferences = wishes.to_preferences()
     conditions = conditions_for(question.conversation, preferences, visit.session, services)
     try:
-        services.find_router(wishes.router_key).route(question.conversation, preferences, conditions=conditions)
+        router = services.find_router(wishes.router_key)
+        await services.route(caller.visitor, question.conversation, preferences, conditions=conditions, router=router)
     except NoModelAvailable:
         return False
     return True

@@ -203,6 +203,10 @@ NOT_FROM_PAGE = (
     "Please reload Omni's page and allow its cookie: the app was restarted, or this call did not come from the page. "
     "Programs can use the OpenAI-compatible paths under /v1."
 )
+TOO_MANY_CALLS = (
+    "{n} requests from your address are running or waiting on this page; {at_most} at most. Wait for one to finish."
+)
+TOO_FAST = "Your address has made too many requests; {n:.0f} a second are served here. Try again in a few seconds."
 TOO_LARGE_PICTURE = "The picture {name!r} has {size_mb:.0f} MB; 8 MB at most. Send a smaller one."
 NOT_A_PICTURE = "{name!r} is not a picture that models read; send PNG, JPEG, WebP or GIF."
 

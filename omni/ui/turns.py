@@ -14,6 +14,7 @@ from omni.policy import PRESETS
 from omni.sessions import Session, put_rejected_last, stick
 from omni.types import Candidate, Conversation, Decision, Explanation, Preferences, Reason
 from omni.ui import text
+from omni.ui.door import Caller
 from omni.ui.receipts import Receipt
 from omni.ui.services import Services
 
@@ -71,24 +72,26 @@ async def decide(
     preferences: Preferences,
     services: Services,
     *,
+    caller: Caller,
     session: Session | None = None,
-    credential: Credential | None = None,
     router_key: str | None = None,
 ) -> Turn:
     """Routes a question and keeps the decision's figures where a store is open.
 
     Args:
         session: where the conversation has been; None = a new start.
-        credential: the visitor's own token: it opens providers that require one.
+        caller: whose turn it takes, and whose own token opens providers that require one.
         router_key: the router on the shelf that the visitor switched to; None = the default.
 
     Raises:
         OmniError: Nothing to read, or no model is left.
     """
     session = session or Session()
-    conditions = conditions_for(question.conversation, preferences, session, services, credential)
+    conditions = conditions_for(question.conversation, preferences, session, services, caller.credential)
     router = services.find_router(router_key)
-    decision = router.route(question.conversation, preferences, conditions=conditions)
+    decision = await services.route(
+        caller.visitor, question.conversation, preferences, conditions=conditions, router=router
+    )
     evidence = router.evidence(decision)
     if services.store is not None:
         try:

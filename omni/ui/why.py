@@ -105,7 +105,8 @@ async def on_what_if(preset: Preset | None, turn: Turn, *, caller: Caller, servi
         return f"<p>{text.ROUTER_GONE}</p>"
     wishes = replace(turn.decision.preferences, preset=preset, weights=None)
     conditions = conditions_for(turn.question.conversation, wishes, turn.session, services, caller.credential)
-    other = router.route(turn.question.conversation, wishes, conditions=conditions)
+    asked = turn.question.conversation
+    other = await services.route(caller.visitor, asked, wishes, conditions=conditions, router=router)
     return what_if_html(turn.decision, other) + references
 
 

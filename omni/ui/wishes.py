@@ -2,8 +2,10 @@
 
 from typing import NamedTuple
 
+from omni.caps import check_patterns
 from omni.policy import PRESETS
 from omni.types import Preferences, Preset, Weights
+from omni.ui import text
 from omni.ui.turns import PrivacyMode
 
 USD_PER_ANSWER_OF_SLIDER = 0.001
@@ -34,7 +36,11 @@ class Wishes(NamedTuple):
         return (self.extra_cents or 0.0) / 100 if self.asks_twice else None
 
     def to_preferences(self) -> Preferences:
-        """Preferences for the router; sliders left at their preset's values count as the preset's own weights."""
+        """Preferences for the router; sliders left at their preset's values count as the preset's own weights.
+
+        Raises:
+            CapExceeded: too many patterns, or too long ones.
+        """
         weights = PRESETS[self.preset]
         sliders = slider_points(self.preset)
         is_own = abs(self.cost_points - sliders.cost) > 1e-6 or abs(self.speed_points - sliders.speed) > 1e-6
@@ -49,8 +55,8 @@ class Wishes(NamedTuple):
             preset=self.preset,
             weights=own if is_own else None,
             max_cost_usd=self.max_cost_cents / 100 if self.max_cost_cents else None,
-            allow=_globs(self.allow),
-            deny=_globs(self.deny),
+            allow=_globs(text.ALLOW_LABEL, self.allow),
+            deny=_globs(text.DENY_LABEL, self.deny),
             local_only=self.privacy == "local",
         )
 
@@ -69,5 +75,7 @@ def slider_points(preset: Preset) -> SliderPoints:
     return SliderPoints(cost=round(cost, 6), speed=round(100 * weights.quality_per_s * SECONDS_OF_SLIDER, 6))
 
 
-def _globs(names: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (names or "").split(",") if name.strip())
+def _globs(field: str, names: str | None) -> tuple[str, ...]:
+    globs = tuple(name.strip() for name in (names or "").split(",") if name.strip())
+    check_patterns(field, globs)
+    return globs

@@ -13,7 +13,7 @@ from evals import replay as replay_module
 from evals.recordings import RecordingEntry
 from evals.results import Failure
 from evals.ui import build_benchmark_tab, callbacks, chat_router, text, views
-from evals.ui.runs import BenchRuns, Request
+from evals.ui.runs import BenchRuns
 from omni.errors import InputError, StoreError
 from omni.reading import shipped_reader
 from omni.store import open_store
@@ -249,26 +249,12 @@ def test_stop_frees_the_page(runs, monkeypatch):
         async for update in callbacks.on_replay("synthetic", ["knn"], 0, VISITOR, runs=runs):
             shown.append(update)
             await asyncio.to_thread(entered.wait, 5)
-            callbacks.on_stop(VISITOR, runs=runs)
+            await callbacks.on_stop(VISITOR, runs=runs)
         return shown
 
     last = asyncio.run(press_stop())[-1]
     assert text.STOPPING in last.progress
     assert last.replay["interactive"] is True
-
-
-def test_a_waiting_replay_says_so_and_can_be_stopped(runs):
-    """One replay runs at a time; the next is told."""
-    said, stop = [], threading.Event()
-
-    def report(_, what):
-        said.append(what)
-        stop.set()
-
-    request = Request(recording="synthetic", policies=views.CONTROLS, seed=0)
-    with runs._replaying, pytest.raises(replay_module.ReplayCancelled):
-        runs.replay(request, report=report, stop=stop)
-    assert said == [text.WAITING]
 
 
 def test_errors_free_the_page(runs, monkeypatch):
@@ -296,7 +282,7 @@ def test_unexpected_errors_are_one_plain_sentence(runs):
         return len(runs)
 
     with pytest.raises(gr.Error, match="logged"):
-        callbacks.bind(broken, runs)()
+        asyncio.run(callbacks.bind(broken, runs)(VISITOR))
 
 
 class Shelf:
@@ -387,7 +373,7 @@ def test_a_fit_can_be_stopped(monkeypatch):
         shown = []
         async for update in chat_router.on_use(key, VISITOR, runs=runs):
             shown.append(update)
-            callbacks.on_stop(VISITOR, runs=runs)
+            await callbacks.on_stop(VISITOR, runs=runs)
         return shown
 
     last = asyncio.run(press_stop())[-1]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from omni.budgets import Budgets, Limits
+from omni.caps import MAX_RUNNING
 from omni.errors import BudgetExceeded
 from omni.store import AnswerRecord, open_store
 
@@ -23,13 +24,13 @@ class Clock:
 
 
 def test_without_ceilings_everything_may_start():
-    """Limits are wishes of the operator; none is set by default."""
+    """Ceilings of money are the operator's to set; only the answers under way have one by default."""
     budgets = Budgets(Limits(), Clock())
     for _ in range(200):
         budgets.check("v", 1e6)
         budgets.spend("v", None)
     left = budgets.left("v")
-    assert (left.visitor_usd, left.day_usd, left.n_running) == (None, None, None)
+    assert (left.visitor_usd, left.day_usd, left.n_running) == (None, None, MAX_RUNNING)
 
 
 def test_an_answer_beyond_the_visitors_budget_is_refused_with_what_to_do():
@@ -173,7 +174,7 @@ def test_threads_share_one_count():
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(answer, range(2000)))
     assert budgets.left("v").day_usd == pytest.approx(80.0)
-    assert budgets.left("v").n_running is None
+    assert budgets.left("v").n_running == budgets.limits.max_running
 
 
 def test_the_days_total_survives_a_restart(tmp_path):
@@ -197,3 +198,6 @@ def test_the_environment_sets_the_ceilings(monkeypatch):
     monkeypatch.setenv("OMNI_MAX_RUNNING", "8")
     limits = Limits.from_settings(Settings.from_env())
     assert (limits.max_usd_per_visitor, limits.max_usd_per_day, limits.max_running) == (0.5, 20.0, 8)
+    assert limits.own_share == 4
+    monkeypatch.setenv("OMNI_MAX_RUNNING_PER_VISITOR", "7")
+    assert Limits.from_settings(Settings.from_env()).own_share == 7

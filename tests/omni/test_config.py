@@ -12,7 +12,7 @@ def test_without_a_word_nothing_is_limited_and_nothing_leaves_the_machine(monkey
     """The defaults of a new machine."""
     monkeypatch.delenv("OMNI_DISCOVER")
     settings = Settings.from_env()
-    assert (settings.host, settings.port, settings.discover, settings.max_running) == ("127.0.0.1", 7860, True, 256)
+    assert (settings.host, settings.port, settings.discover, settings.max_running) == ("127.0.0.1", 7860, True, 512)
     assert (settings.policy_path, settings.max_usd_per_visitor, settings.max_usd_per_day) == (None, None, None)
 
 

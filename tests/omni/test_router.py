@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from omni.caps import MAX_PROMPT_CHARS
 from omni.conditions import Conditions, ModelHealth, Sticky
 from omni.errors import InputError, NoModelAvailable
-from omni.router import MAX_PROMPT_CHARS, Router
+from omni.router import Router
 from omni.types import Conversation, Message, Preferences, Reason, Task
 
 PROMPT = Conversation.from_prompt("Write a Python function that merges two sorted lists.")

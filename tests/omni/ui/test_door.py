@@ -8,7 +8,8 @@ import pytest
 from starlette.datastructures import Headers
 
 from omni.ui import text
-from omni.ui.door import LIFE_S, Door, cookie_name, is_same_origin, name_of, read_pass
+from omni.ui.door import LIFE_S, Door, cookie_name, is_same_origin, read_pass
+from omni.visitors import name_of
 
 SECRET = b"s" * 32
 

@@ -82,7 +82,7 @@ def test_after_sending_the_model_and_its_server_are_named() -> None:
         from omni.types import Conversation, Preferences
 
         question = Question(conversation=Conversation.from_prompt("Hi"))
-        turn = await decide(question, Preferences(), services)
+        turn = await decide(question, Preferences(), services, caller=CALLER)
         one = await on_sent(turn, "standard", False, caller=CALLER, services=services)
         two = await on_write({"text": ""}, turn, "standard", False, caller=CALLER, services=services)
         assert one == two
