@@ -12,10 +12,18 @@ import numpy as np
 from omni.conditions import NOTHING_KNOWN, Conditions, ModelHealth
 from omni.errors import InputError
 from omni.rules import NO_RULING, Ruling
-from omni.types import UNKNOWN_WINDOW_TOKENS, Exclusion, ModelCard, Preferences, Preset, PromptProfile, Reason, Weights
+from omni.types import (
+    OUTPUT_RESERVE_TOKENS,
+    UNKNOWN_WINDOW_TOKENS,
+    Exclusion,
+    ModelCard,
+    Preferences,
+    Preset,
+    PromptProfile,
+    Reason,
+    Weights,
+)
 
-OUTPUT_RESERVE_TOKENS = 1024
-"""Room kept in the context window for the answer, at least."""
 UNCENSORED_NAMES = ("dolphin", "uncensored", "abliterated", "euryale", "magnum", "mythomax", "rocinante")
 """Parts of names under which fine-tunes without refusals are published."""
 

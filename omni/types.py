@@ -18,6 +18,8 @@ Action = Literal["answer", "ask_guard", "refuse"]
 """What a decision asks for: an answer, an answer after a guard model's word, or none."""
 
 
+OUTPUT_RESERVE_TOKENS = 1024
+"""Room kept in a context window for the answer, at least."""
 UNKNOWN_WINDOW_TOKENS = 4096
 """A model whose context window is not stated is trusted with this many tokens."""
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evals.policies.base import (
+    NO_PICK,
     POLICIES,
     Choices,
     FitData,
@@ -20,6 +21,7 @@ from evals.policies.base import (
     dial_settings,
     time_single_prompts,
 )
+from evals.results import PRESET
 from omni.catalog import Catalog, load_catalog
 from omni.catalog.pool import candidate_ids, pool_catalog
 from omni.config import DATA_DIR
@@ -28,8 +30,11 @@ from omni.quality.fitted import FittedQuality, PoolOutcomes, fit_quality
 from omni.quality.newcomers import Levels, fill_costs, find_newcomers
 from omni.quality.public import load_public
 from omni.quality.router_file import FittedRouter, RouterCard, RouterSource
-from omni.router import Router, fitted_router, public_router
+from omni.router import NO_MODEL, Router, fitted_router, public_router
 from omni.rules import RuleBook, load_rules
+
+SCALE_TRUST = 0.5
+"""How far a newcomer's lengths follow the others': what a model thinks before it answers grows less with a prompt."""
 
 
 class _Built(NamedTuple):
@@ -58,13 +63,13 @@ class RouterPolicy:
         column = columns_of(fit, router)
         places = router.choose(test.prompts.profiles, settings)
         batch_us = 1e6 * (time.perf_counter() - fitted) / max(1, len(test.prompts))
-        picks = np.where(places >= 0, column[places], -1)
+        picks = np.where(places == NO_MODEL, NO_PICK, column[places])
         by_usd, by_preset, by_second = np.split(picks, [len(dial), len(dial) + len(PRESETS)])
         quality = router.estimate(test.prompts.profiles).quality
         return Choices(
             settings=dial_settings(dial),
             picks=by_usd,
-            preset_settings=tuple(f"preset={name}" for name in PRESETS),
+            preset_settings=tuple(f"{PRESET}{name}" for name in PRESETS),
             preset_picks=by_preset,
             timed_settings=dial_settings(timed_dial, "s"),
             timed_picks=by_second if len(timed_dial) else None,
@@ -85,7 +90,8 @@ def fit_router(fit: FitData, *, side: str = "fit", source: str = "", catalog: Ca
         source: name of the recording, for the card.
         catalog: what is public of models with few outcomes or none; None = the shipped one.
     """
-    order = np.argsort(np.array(candidate_ids(fit.pool), dtype=object), kind="stable")
+    ids = candidate_ids(fit.pool)
+    order = np.argsort(np.array(ids, dtype=object), kind="stable")
     unknown = np.full(fit.scores.shape, np.nan)
     prices = [[model.price_in_usd_per_mtok, model.price_out_usd_per_mtok] for model in fit.pool]
     costs = unknown if fit.costs_usd is None else fit.costs_usd
@@ -97,7 +103,7 @@ def fit_router(fit: FitData, *, side: str = "fit", source: str = "", catalog: Ca
         costs = fill_costs(costs, told.is_new, longer * told.cost_usd)
         tokens = fill_costs(tokens, told.is_new, longer * told.output_tokens)
     data = PoolOutcomes(
-        model_ids=tuple(candidate_ids(fit.pool)[place] for place in order),
+        model_ids=tuple(ids[place] for place in order),
         features=fit.prompts.features,
         scores=fit.scores[:, order],
         costs_usd=costs[:, order],
@@ -121,14 +127,11 @@ def fit_router(fit: FitData, *, side: str = "fit", source: str = "", catalog: Ca
     return FittedRouter(quality=quality, models=fit.pool, card=card)
 
 
-SCALE_TRUST = 0.5
-"""How far a newcomer's lengths follow the others': what a model thinks before it answers grows less with a prompt."""
-
-
 class _PublicWord(NamedTuple):
-    """What public knowledge says of a pool on its fit prompts; m models in the order of the router's catalog."""
+    """What public knowledge says of a pool of m models on its fit prompts."""
 
     levels: Levels
+    """In the order of the router's catalog."""
     cost_usd: np.ndarray
     """(m,) mean per prompt, in the order of the pool."""
     output_tokens: np.ndarray
@@ -195,7 +198,8 @@ def _build_public(fit: FitData) -> _Built:
 
 def columns_of(fit: FitData, router: Router) -> np.ndarray:
     """(n_models,) by place in the router's catalog the column of `fit`."""
-    return np.array([candidate_ids(fit.pool).index(model_id) for model_id in router.facts.model_ids])
+    ids = candidate_ids(fit.pool)
+    return np.array([ids.index(model_id) for model_id in router.facts.model_ids])
 
 
 @cache

@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from omni.catalog.load import Catalog
-from omni.types import UNKNOWN_WINDOW_TOKENS, ModelCard, PriceBasis
+from omni.types import OUTPUT_RESERVE_TOKENS, UNKNOWN_WINDOW_TOKENS, ModelCard, PriceBasis
 
-ANSWER_TOKENS = 1024
-"""Room for the answer beside the longest prompt that a model was recorded to answer."""
 _PRICE_FIELDS = ("price_in_usd_per_mtok", "price_out_usd_per_mtok")
 
 
@@ -72,7 +70,7 @@ def _card(model: PoolModel, candidate_id: str, known: ModelCard | None) -> Model
             price_basis=cast(PriceBasis, model.price_basis or "listed"),
             sources={**card.sources, **dict.fromkeys(_PRICE_FIELDS, "the recording")},
         )
-    window = (model.longest_input_tokens or 0) + ANSWER_TOKENS
+    window = (model.longest_input_tokens or 0) + OUTPUT_RESERVE_TOKENS
     if window > (card.context_tokens or UNKNOWN_WINDOW_TOKENS):
         sources = {**card.sources, "context_tokens": "the longest recorded prompt"}
         card = replace(card, context_tokens=window, sources=sources)

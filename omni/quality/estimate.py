@@ -1,6 +1,7 @@
 """What is expected of models on prompts: the one form that every source of quality answers in."""
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -118,7 +119,7 @@ def estimate_under(
 
 def task_shares(profiles: Sequence[PromptProfile]) -> np.ndarray:
     """(n_prompts, n_tasks) in the order of `Task`."""
-    return np.array([[profile.tasks.get(task, 0.0) for task in TASKS] for profile in profiles])
+    return np.array([list(map(profile.tasks.get, TASKS, repeat(0.0))) for profile in profiles])
 
 
 def tabulate_residuals(residuals: Mapping[Task, Mapping[str, float]], row: Mapping[str, int]) -> np.ndarray | None:

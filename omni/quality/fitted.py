@@ -64,7 +64,7 @@ class PoolOutcomes:
     """(m, 2) USD per million input and output tokens that the costs rest on; NaN = unknown."""
 
 
-class Evidence(NamedTuple):
+class SimilarPrompts(NamedTuple):
     """The fit prompts most similar to a prompt, the most similar first."""
 
     prompt_ids: tuple[str, ...]
@@ -188,15 +188,15 @@ class FittedQuality:
         near = self.feature_map.apply(np.asarray(profile.features, dtype=float)[None]).near
         return float(self.familiarity.share(find_nearest(self.learners.near, near))[0])
 
-    def nearest(self, profile: PromptProfile, k: int) -> Evidence:
+    def nearest(self, profile: PromptProfile, k: int) -> SimilarPrompts:
         """The `k` fit prompts most similar to this one, with what each model scored on them."""
         if self.learners is None:
-            return Evidence((), (), np.zeros(0), np.zeros((0, len(self.model_ids))))
+            return SimilarPrompts((), (), np.zeros(0), np.zeros((0, len(self.model_ids))))
         near = self.feature_map.apply(np.asarray(profile.features, dtype=float)[None]).near
         found = find_nearest(self.learners.near, near, k)
         order = np.argsort(-found.similarity[0], kind="stable")
         rows = found.rows[0][order]
-        return Evidence(
+        return SimilarPrompts(
             tuple(self.remembered_ids[row] for row in rows),
             tuple(self.remembered_categories[row] for row in rows),
             found.similarity[0][order],

@@ -6,14 +6,13 @@ the level. Abilities come from `kriging`; difficulty, tasks and language are rea
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 
 from omni.catalog.lineage import ModelFacts, load_family_rules
 from omni.quality.benchmarks import LONG_CONTEXT, CardEvidence, deviation, read_card
-from omni.quality.estimate import Expected
+from omni.quality.estimate import TASKS, Expected, task_shares
 from omni.quality.knowledge import Knowledge, Posterior, card_digest, shipped_knowledge
 from omni.quality.kriging import (
     ABILITY,
@@ -28,7 +27,7 @@ from omni.quality.kriging import (
     logistic,
 )
 from omni.quality.newcomers import Levels
-from omni.types import ModelCard, PromptProfile, Task
+from omni.types import ModelCard, PromptProfile
 
 QUALITY_PARTS = ("average_model", "general", "task_fit", "language", "long_context")
 LONG_TOKENS = 16_000
@@ -48,8 +47,7 @@ THINKING_ELASTICITY = 0.4
 longer than what they say, and grows less with it."""
 MAX_DESIGN_TOKENS = 4_000
 """Longer inputs count as this long where the length of the answer is foretold."""
-_TASKS = tuple(Task)
-_SKILLS_BY_TASK = np.eye(N_SKILLS)[[SKILL_OF_TASK[task] for task in _TASKS]]
+_SKILLS_BY_TASK = np.eye(N_SKILLS)[[SKILL_OF_TASK[task] for task in TASKS]]
 _LANGUAGE_BY_SKILL = np.array(ABILITY.language_by_skill)
 _N_TIED = 40
 """Models of the catalog that new ones are held against."""
@@ -232,15 +230,14 @@ class Columns(NamedTuple):
 
 def read_columns(profiles: Sequence[PromptProfile]) -> Columns:
     """The columns of some prompts."""
-    tasks = np.array([list(map(profile.tasks.get, _TASKS, repeat(0.0))) for profile in profiles])
     tokens = np.array([float(profile.input_tokens) for profile in profiles])
     share = np.minimum(np.maximum([profile.difficulty for profile in profiles], 0.02), 0.98)
-    return Columns(tasks, tokens, np.log(share / (1.0 - share)))
+    return Columns(task_shares(profiles), tokens, np.log(share / (1.0 - share)))
 
 
 def length_design(read: Columns) -> np.ndarray:
     """(n, d) what the length of an answer is linear in: a constant, length of the prompt, difficulty, tasks."""
-    rows = np.ones((len(read.tasks), 3 + len(_TASKS)))
+    rows = np.ones((len(read.tasks), 3 + len(TASKS)))
     rows[:, 1] = 0.3 * (np.log(np.minimum(read.tokens, MAX_DESIGN_TOKENS) + 10.0) - 5.0)
     rows[:, 2] = 0.3 * read.difficulty
     rows[:, 3:] = read.tasks
@@ -289,7 +286,7 @@ def _length_head(knowledge: Knowledge) -> tuple[np.ndarray, float]:
     """(d,) what a prompt adds to the log output tokens of a model, per column of its design, and the usual log."""
     sources = [source for source in knowledge.sources if source.lengths is not None]
     if not sources:
-        return np.zeros(3 + len(_TASKS)), float(np.log(300.0))
+        return np.zeros(3 + len(TASKS)), float(np.log(300.0))
     levels = np.array([block_level(LENGTH, source.lengths) for source in sources if source.lengths is not None])
     centres = np.array([source.centre for source in sources])
     usual = centres.mean(axis=0)
